@@ -1,0 +1,82 @@
+"""Finishes every ReportPortal launch a test run opens, reads it back, and tells the truth about it."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from rp_finalizer.endpoint import Endpoint
+    from rp_finalizer.errors import (
+        BadLaunchError,
+        EndpointError,
+        FinalizationFailed,
+        FinalizerError,
+        ReentrantCallError,
+        ReportFormatError,
+        SettingsError,
+    )
+    from rp_finalizer.launch import LaunchRef, LaunchStatus
+    from rp_finalizer.launch_finalizer import LaunchFinalizer, finalizing
+    from rp_finalizer.outcome import ErrorKind, Outcome, Step
+    from rp_finalizer.ports import Pending
+    from rp_finalizer.report import Report
+    from rp_finalizer.settings import Settings
+
+__all__ = [
+    "BadLaunchError",
+    "Endpoint",
+    "EndpointError",
+    "ErrorKind",
+    "FinalizationFailed",
+    "FinalizerError",
+    "LaunchFinalizer",
+    "LaunchRef",
+    "LaunchStatus",
+    "Outcome",
+    "Pending",
+    "ReentrantCallError",
+    "Report",
+    "ReportFormatError",
+    "Settings",
+    "SettingsError",
+    "Step",
+    "finalizing",
+]
+
+_HOMES = {
+    "errors": (
+        "BadLaunchError",
+        "EndpointError",
+        "FinalizationFailed",
+        "FinalizerError",
+        "ReentrantCallError",
+        "ReportFormatError",
+        "SettingsError",
+    ),
+    "endpoint": ("Endpoint",),
+    "launch": ("LaunchRef", "LaunchStatus"),
+    "launch_finalizer": ("LaunchFinalizer", "finalizing"),
+    "outcome": ("ErrorKind", "Outcome", "Step"),
+    "ports": ("Pending",),
+    "report": ("Report",),
+    "settings": ("Settings",),
+}
+
+
+def __getattr__(name: str) -> Any:
+    """Import a public name when it is first used: a process that only has us installed pays nothing."""
+    if name == "__version__":
+        from importlib.metadata import version  # noqa: PLC0415  it costs more than all else here
+
+        return version("rp-finalizer")
+    for module, names in _HOMES.items():
+        if name in names:
+            value = globals()[name] = getattr(import_module(f"{__name__}.{module}"), name)
+            return value
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    """List the public names, imported or not."""
+    return sorted([*__all__, "__version__"])

@@ -1,0 +1,96 @@
+"""Everything that rp-finalizer raises. Each error names the value, where it came from, and what to do."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rp_finalizer.report import Report
+
+
+class FinalizerError(Exception):
+    """Something that rp-finalizer was asked to do cannot be done."""
+
+
+class BadLaunchError(FinalizerError, ValueError):
+    """A text does not name a launch."""
+
+    def __init__(self, value: str, reason: str) -> None:
+        super().__init__(value, reason)
+        self.value = value
+        self.reason = reason
+
+    def __str__(self) -> str:
+        """Say what was given and what is allowed."""
+        return f"{self.value!r} does not name a launch: {self.reason}"
+
+
+class EndpointError(FinalizerError, ValueError):
+    """A text is not the address of a ReportPortal."""
+
+    def __init__(self, value: str, reason: str, mend: str) -> None:
+        super().__init__(value, reason, mend)
+        self.value = value
+        self.reason = reason
+        self.mend = mend
+
+    def __str__(self) -> str:
+        """Say what was given, why it is refused, and what to write instead."""
+        return f"endpoint {self.value!r}: {self.reason}; {self.mend}"
+
+
+class SettingsError(FinalizerError, ValueError):
+    """One or more settings are missing or wrong; all of them are told at once."""
+
+    def __init__(self, *problems: str) -> None:
+        super().__init__(*problems)
+        self.problems = problems
+
+    def __str__(self) -> str:
+        """List the problems, one a line where there are several."""
+        return "\n".join(self.problems)
+
+
+class ReportFormatError(FinalizerError, ValueError):
+    """A report's JSON form is damaged, or is not one."""
+
+    def __init__(self, path: str, value: object, reason: str) -> None:
+        super().__init__(path, value, reason)
+        self.path = path
+        self.value = value
+        self.reason = reason
+
+    def __str__(self) -> str:
+        """Name the member, what stands there, and what belongs there."""
+        return f"not a report: {self.path or 'the document'} is {repr(self.value)[:80]}: {self.reason}"
+
+
+class ReentrantCallError(FinalizerError, RuntimeError):
+    """The finish of a launch was asked for from inside the finish of the same launch."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(key)
+        self.key = key
+
+    def __str__(self) -> str:
+        """Name the launch, and the mistake that leads here."""
+        return (
+            f"launch {self.key} is being finished by this very thread: "
+            "a client's finish_launch, close or terminate must not call the finalizer that is calling it"
+        )
+
+
+class FinalizationFailed(FinalizerError):  # noqa: N818  the promised name: an outcome, not a fault of the caller
+    """With `strict`: the launch was left unfinished. Carries the full report."""
+
+    def __init__(self, report: Report) -> None:
+        super().__init__(report)
+        self.report = report
+
+    def __str__(self) -> str:
+        """Say what became of the launch, why, and what to do."""
+        error = self.report.error
+        launch = self.report.launch
+        name = launch.uuid if launch and launch.uuid else "the launch"
+        reason = f": {error.message}; {error.hint}" if error else ""
+        return f"{name} is {self.report.outcome}{reason}"

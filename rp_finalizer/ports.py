@@ -1,0 +1,205 @@
+"""What the use cases need from the world. The docstrings are the contract that every adapter keeps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum, auto
+from typing import TYPE_CHECKING, Protocol
+
+from rp_finalizer.report import Count
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from threading import Event
+
+    from rp_finalizer.deadline import Deadline
+    from rp_finalizer.launch import Finish, Launch
+    from rp_finalizer.outcome import Source
+
+
+class Meaning(Enum):
+    """What an answer of the server says, whatever its status and body."""
+
+    OK = auto()
+    """Done, or taken into the queue, and said so in JSON."""
+    ALREADY_FINISHED = auto()
+    """406/40023: the launch was final before this call. Who finished it is for a read to tell."""
+    TOO_EARLY = auto()
+    """406/40021: our end time lies before the launch's start time."""
+    UNKNOWN_LAUNCH = auto()
+    """404/4041: not there, not there yet, or another kind of id was meant."""
+    UNKNOWN_PROJECT = auto()
+    """404/4040."""
+    UNAUTHORIZED = auto()
+    FORBIDDEN = auto()
+    REJECTED = auto()
+    """Understood by ReportPortal, and refused for good."""
+    UNAVAILABLE = auto()
+    """No answer, or none of ReportPortal's own making; or its own request to come back later."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """One answer of the server, read."""
+
+    meaning: Meaning
+    launch: Launch | None = None
+    """The launch, where the call reads one and it was there."""
+    count: int | None = None
+    """How many there are in all, where the call lists things."""
+    status: int | None = None
+    """HTTP status; None where no answer came."""
+    code: int | None = None
+    """ReportPortal's `errorCode`."""
+    message: str = ""
+    """What went wrong, for people; no secret in it."""
+    retry_after: float | None = None
+    """Seconds to wait, where the server named them."""
+    sent: bool = True
+    """Whether the request may have reached the server: if so, a lost answer may hide a success."""
+
+    @property
+    def ok(self) -> bool:
+        """Tell whether the call did what it was to do."""
+        return self.meaning is Meaning.OK
+
+
+@dataclass(frozen=True, slots=True)
+class Attempted:
+    """The last answer of a call that was tried once or more."""
+
+    answer: Answer
+    attempts: int
+    seconds: float
+    gave_up: str | None = None
+    """Why there was no further attempt although one might have helped; None after a clear answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pending:
+    """What a client still holds: None for what cannot be known."""
+
+    requests: int | None = None
+    logs: int | None = None
+
+    @property
+    def nothing(self) -> bool:
+        """Tell whether it is known that nothing is held."""
+        return self.requests == 0 and self.logs == 0
+
+
+@dataclass(frozen=True, slots=True)
+class Flushed:
+    """What a flush did."""
+
+    delivered: Count = Count()
+    abandoned: Count = Count()
+    attempts: int = 1
+    problem: str | None = None
+    """Why something was abandoned; None when everything was delivered."""
+    timed_out: bool = False
+
+
+class Clock(Protocol):
+    """Time, from outside."""
+
+    def monotonic(self) -> float:
+        """Give seconds that never go back; what deadlines are made of."""
+        ...
+
+    def epoch(self) -> float:
+        """Give seconds since the epoch; what the server is told."""
+        ...
+
+    def wait(self, seconds: float, wakes: Event) -> bool:
+        """Wait for so long, or until the event is set; tell whether it is set."""
+        ...
+
+
+class LaunchApi(Protocol):
+    """The server's calls about launches. One request each, never repeated, never beyond the deadline.
+
+    No method raises for what the server or the network does: that is what `Answer` tells.
+    """
+
+    def launch_by_uuid(self, uuid: str, deadline: Deadline) -> Answer:
+        """Read a launch by its uuid."""
+        ...
+
+    def launch_by_id(self, launch_id: int, deadline: Deadline) -> Answer:
+        """Read a launch by its number."""
+        ...
+
+    def finish_queued(self, uuid: str, finish: Finish, deadline: Deadline) -> Answer:
+        """Put a finish into the launch's queue (v2); OK says nothing of the launch."""
+        ...
+
+    def finish_now(self, uuid: str, finish: Finish, deadline: Deadline) -> Answer:
+        """Finish past the queue (v1); OK means done, and open items closed as interrupted."""
+        ...
+
+    def stop(self, launch_id: int, finish: Finish, deadline: Deadline) -> Answer:
+        """Force the launch to an end, by its number."""
+        ...
+
+    def items_in_progress(self, launch_id: int, deadline: Deadline) -> Answer:
+        """Count the items that are not finished."""
+        ...
+
+
+class Retry(Protocol):
+    """Tries a call until its answer is clear."""
+
+    def __call__(self, attempt: Callable[[], Answer], deadline: Deadline) -> Attempted:
+        """Call again while the answer is `UNAVAILABLE`, with growing waits, never past the deadline.
+
+        A `retry_after` is honoured; where it would pass the deadline, it ends the trying.
+        """
+        ...
+
+
+class ReportingClient(Protocol):
+    """The client that reported the launch, behind a shim of its kind."""
+
+    owns_launch: bool
+    """Whether the client opened the launch, rather than being handed it."""
+    connected: bool
+    """Whether the connection (endpoint, project, key) is known, so that our own requests can finish its launch."""
+
+    def launch(self, deadline: Deadline) -> str | None:
+        """Give the launch's uuid or number as the client knows it; None when it has none yet."""
+        ...
+
+    def pending(self) -> Pending:
+        """Tell what is held back, without waiting."""
+        ...
+
+    def flush(self, deadline: Deadline) -> Flushed:
+        """Deliver what is held back; the client stays usable. Never raises for the server's troubles."""
+        ...
+
+    def finish(self, finish: Finish, deadline: Deadline) -> str | None:
+        """Call the client's own finish, where there is no other way; give what went wrong, or None."""
+        ...
+
+    def terminate(self, deadline: Deadline) -> str | None:
+        """Close the client; give what went wrong, or None."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A text that may name the launch."""
+
+    source: Source
+    value: str
+    origin: str
+    """Where exactly it was found, for messages: a variable's name, a file's path."""
+
+
+class LaunchSource(Protocol):
+    """A place where a launch id can be found."""
+
+    def candidates(self, deadline: Deadline) -> list[Candidate]:
+        """Give what is found there, best first; an empty list when there is nothing."""
+        ...

@@ -1,0 +1,291 @@
+"""The full record of one finalization, and its JSON form both ways."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, fields, is_dataclass, replace
+from enum import StrEnum
+from typing import Any, Self, TypeVar
+
+from rp_finalizer.errors import ReportFormatError
+from rp_finalizer.launch import LaunchStatus
+from rp_finalizer.outcome import ErrorKind, Outcome, Source, Step, StepResult, Verdict
+
+SCHEMA = 1
+"""The version of the JSON form. Members may be added to it, never taken away."""
+
+_T = TypeVar("_T")
+_E = TypeVar("_E", bound=StrEnum)
+
+
+@dataclass(frozen=True, slots=True)
+class Considered:
+    """One candidate for the launch id."""
+
+    source: Source
+    value: str
+    verdict: Verdict
+
+
+@dataclass(frozen=True, slots=True)
+class Count:
+    """Requests and log entries; None where it cannot be known."""
+
+    requests: int | None = 0
+    logs: int | None = 0
+
+
+UNKNOWN_COUNT = Count(None, None)
+
+
+@dataclass(frozen=True, slots=True)
+class ReportedLaunch:
+    """The launch as far as it is known. Only the uuid, or only the id, may be."""
+
+    uuid: str | None = None
+    id: int | None = None
+    number: int | None = None
+    name: str | None = None
+    status: LaunchStatus | None = None
+    url: str | None = None
+    """Its page for people."""
+    source: Source | None = None
+    """Where its id was found."""
+
+
+@dataclass(frozen=True, slots=True)
+class StepRecord:
+    """What one step did."""
+
+    step: Step
+    result: StepResult = StepResult.SKIPPED
+    seconds: float = 0.0
+    attempts: int = 0
+    detail: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """Why the launch is not finished, and what to do about it."""
+
+    kind: ErrorKind
+    message: str
+    hint: str
+    status: int | None = None
+    """HTTP status of the answer, where there was one."""
+    code: int | None = None
+    """ReportPortal's own `errorCode`, where there was one."""
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """The full record of one finalization; `to_dict` gives its promised JSON form."""
+
+    outcome: Outcome | None
+    """None only in a dry run."""
+    launch: ReportedLaunch | None = None
+    endpoint: str | None = None
+    project: str | None = None
+    flushed: Count = Count()
+    """Delivered by us at the end."""
+    abandoned: Count = Count()
+    """Could not be delivered at the end."""
+    refused: Count = UNKNOWN_COUNT
+    """Sent by the client during the run and refused by the server or the network."""
+    steps: tuple[StepRecord, ...] = tuple(StepRecord(step) for step in Step)
+    considered: tuple[Considered, ...] = ()
+    seconds: float = 0.0
+    error: Failure | None = None
+    entry: str | None = None
+    """Id of the outbox entry that keeps the launch."""
+
+    @property
+    def latches(self) -> bool:
+        """Tell whether the outcome stays: a later finish of the same launch gets this report, and nothing is sent."""
+        match self.outcome:
+            case Outcome.FINISHED | Outcome.ALREADY_FINISHED | Outcome.NOT_OWNED:
+                return True
+            case Outcome.FAILED:
+                return self.error is not None and self.error.kind.permanent
+            case _:
+                return False
+
+    def step(self, step: Step) -> StepRecord:
+        """Give the record of one step."""
+        return next(record for record in self.steps if record.step is step)
+
+    def with_step(self, record: StepRecord) -> Self:
+        """Give the same report with another record for that step."""
+        return replace(self, steps=tuple(record if old.step is record.step else old for old in self.steps))
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the JSON object that schema 1 promises."""
+        return {"schema": SCHEMA, **{field.name: _plain(getattr(self, field.name)) for field in fields(self)}}
+
+    def to_json(self) -> str:
+        """Give `to_dict` as one line of JSON."""
+        return json.dumps(self.to_dict(), ensure_ascii=False)
+
+    @classmethod
+    def from_dict(cls, data: object) -> Self:
+        """Read what `to_dict` gave; members that this version does not know are passed over.
+
+        Raises `ReportFormatError`, which names the member that does not fit.
+        """
+        read = _Members.of(data, "")
+        if read.get("schema", _integer) != SCHEMA:
+            raise ReportFormatError("schema", read.values.get("schema"), f"this version reads schema {SCHEMA}")
+        return cls(
+            outcome=read.get("outcome", _enum(Outcome)),
+            launch=read.get("launch", _read_launch),
+            endpoint=read.get("endpoint", _text),
+            project=read.get("project", _text),
+            flushed=read.get("flushed", _read_count) or UNKNOWN_COUNT,
+            abandoned=read.get("abandoned", _read_count) or UNKNOWN_COUNT,
+            refused=read.get("refused", _read_count) or UNKNOWN_COUNT,
+            steps=_in_order(read.each("steps", _read_step)),
+            considered=tuple(read.each("considered", _read_considered)),
+            seconds=read.get("seconds", _number) or 0.0,
+            error=read.get("error", _read_failure),
+            entry=read.get("entry", _text),
+        )
+
+    @classmethod
+    def from_json(cls, text: str) -> Self:
+        """Read what `to_json` gave. Raises `ReportFormatError`."""
+        try:
+            data = json.loads(text)
+        except (ValueError, RecursionError) as error:
+            raise ReportFormatError("", text[:80], "it is not JSON") from error
+        return cls.from_dict(data)
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, StrEnum):
+        return value.value
+    if isinstance(value, tuple):
+        return [_plain(member) for member in value]
+    if isinstance(value, float):
+        return round(value, 6)
+    if is_dataclass(value):
+        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+    return value
+
+
+_Read = Callable[[Any, str], _T]
+"""Takes a JSON value and the path it stands at; gives the typed value or raises `ReportFormatError`."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Members:
+    """The members of one JSON object, and the path that an error names."""
+
+    values: Mapping[str, Any]
+    path: str
+
+    @classmethod
+    def of(cls, value: object, path: str) -> Self:
+        if not isinstance(value, dict):
+            raise ReportFormatError(path, value, "an object belongs here")
+        return cls(value, path)
+
+    def get(self, name: str, read: _Read[_T]) -> _T | None:
+        value = self.values.get(name)
+        return None if value is None else read(value, self._at(name))
+
+    def need(self, name: str, read: _Read[_T]) -> _T:
+        if self.values.get(name) is None:
+            raise ReportFormatError(self._at(name), None, "it is missing")
+        return read(self.values[name], self._at(name))
+
+    def each(self, name: str, read: _Read[_T]) -> Iterator[_T]:
+        values = self.values.get(name) or []
+        if not isinstance(values, list):
+            raise ReportFormatError(self._at(name), values, "a list belongs here")
+        return (read(value, f"{self._at(name)}[{index}]") for index, value in enumerate(values))
+
+    def _at(self, name: str) -> str:
+        return f"{self.path}.{name}" if self.path else name
+
+
+def _enum(kind: type[_E]) -> _Read[_E]:
+    def read(value: Any, path: str) -> _E:
+        try:
+            return kind(value)
+        except ValueError as error:
+            raise ReportFormatError(path, value, f"one of {', '.join(kind)} belongs here") from error
+
+    return read
+
+
+def _text(value: Any, path: str) -> str:
+    if not isinstance(value, str):
+        raise ReportFormatError(path, value, "a text belongs here")
+    return value
+
+
+def _integer(value: Any, path: str) -> int:
+    if not isinstance(value, int) or isinstance(value, bool):
+        raise ReportFormatError(path, value, "a whole number belongs here")
+    return value
+
+
+def _number(value: Any, path: str) -> float:
+    if not isinstance(value, int | float) or isinstance(value, bool):
+        raise ReportFormatError(path, value, "a number belongs here")
+    return float(value)
+
+
+def _read_launch(value: Any, path: str) -> ReportedLaunch:
+    read = _Members.of(value, path)
+    return ReportedLaunch(
+        uuid=read.get("uuid", _text),
+        id=read.get("id", _integer),
+        number=read.get("number", _integer),
+        name=read.get("name", _text),
+        status=read.get("status", _enum(LaunchStatus)),
+        url=read.get("url", _text),
+        source=read.get("source", _enum(Source)),
+    )
+
+
+def _read_count(value: Any, path: str) -> Count:
+    read = _Members.of(value, path)
+    return Count(read.get("requests", _integer), read.get("logs", _integer))
+
+
+def _read_step(value: Any, path: str) -> StepRecord:
+    read = _Members.of(value, path)
+    return StepRecord(
+        step=read.need("step", _enum(Step)),
+        result=read.need("result", _enum(StepResult)),
+        seconds=read.get("seconds", _number) or 0.0,
+        attempts=read.get("attempts", _integer) or 0,
+        detail=read.get("detail", _text),
+    )
+
+
+def _in_order(records: Iterator[StepRecord]) -> tuple[StepRecord, ...]:
+    by_step = {record.step: record for record in records}
+    return tuple(by_step.get(step, StepRecord(step)) for step in Step)
+
+
+def _read_considered(value: Any, path: str) -> Considered:
+    read = _Members.of(value, path)
+    return Considered(
+        source=read.need("source", _enum(Source)),
+        value=read.need("value", _text),
+        verdict=read.need("verdict", _enum(Verdict)),
+    )
+
+
+def _read_failure(value: Any, path: str) -> Failure:
+    read = _Members.of(value, path)
+    return Failure(
+        kind=read.need("kind", _enum(ErrorKind)),
+        message=read.need("message", _text),
+        hint=read.need("hint", _text),
+        status=read.get("status", _integer),
+        code=read.get("code", _integer),
+    )
