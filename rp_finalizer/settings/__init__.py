@@ -1,0 +1,17 @@
+"""What may be configured, with bounds and origins; `Settings.load` is where to begin."""
+
+from rp_finalizer.settings.kinds import DAY, MASK, SWITCH, Kind, Setting
+from rp_finalizer.settings.settings import DEFAULT, SETTINGS, SLOTS, Connection, Settings
+
+__all__ = [
+    "DAY",
+    "DEFAULT",
+    "MASK",
+    "SETTINGS",
+    "SLOTS",
+    "SWITCH",
+    "Connection",
+    "Kind",
+    "Setting",
+    "Settings",
+]

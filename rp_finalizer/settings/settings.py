@@ -1,0 +1,210 @@
+"""The settings themselves: one line each, checked on reading, each value remembering where it came from."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass, field, fields
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Self
+
+from rp_finalizer.errors import EndpointError, SettingsError
+from rp_finalizer.finish import FINISH_STATUSES
+from rp_finalizer.setting_sources import (
+    PREFIX,
+    TABLE,
+    Layer,
+    Raw,
+    Slot,
+    from_arguments,
+    from_environment,
+    from_file,
+)
+from rp_finalizer.settings import kinds
+from rp_finalizer.settings.kinds import Setting, choice, seconds, setting, whole
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Mapping
+
+    from rp_finalizer.endpoint import Endpoint
+
+DEFAULT = "default"
+"""The origin of a value that nobody set."""
+
+_AT_MOST = (("flush_timeout", "timeout"), ("confirm_timeout", "timeout"), ("retry_initial", "retry_max"))
+"""Which setting may not exceed which other."""
+_MENDS = {
+    "endpoint": f'give --endpoint, set RP_ENDPOINT, or write endpoint = "https://..." into {TABLE} of pyproject.toml',
+    "project": f'give --project, set RP_PROJECT, or write project = "..." into {TABLE} of pyproject.toml',
+    "api_key": "set RP_API_KEY, or name another variable with --api-key-env; never in a file or on a command line",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Connection:
+    """What a request needs: complete, where `Settings` may have gaps."""
+
+    endpoint: Endpoint
+    project: str
+    api_key: str = field(repr=False)
+    verify_ssl: bool | str = True
+    connect_timeout: float = 5.0
+    read_timeout: float = 10.0
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Settings:
+    """All settings, checked. `load` and `parse` make them; the constructor itself checks nothing.
+
+    Durations are in seconds. Two are equal when their values are, wherever these came from.
+    """
+
+    endpoint: Endpoint | None = setting(None, kinds.ENDPOINT, "address of the ReportPortal", variable="RP_ENDPOINT")  # noqa: RUF009
+    project: str | None = setting(None, kinds.PROJECT, "project on the ReportPortal", variable="RP_PROJECT")
+    api_key: str | None = setting(None, kinds.KEY, "API key", variable="RP_API_KEY", secret=True)
+    verify_ssl: bool | str = setting(
+        default=True,
+        kind=kinds.VERIFY_SSL,
+        meaning="check the server's certificate, with a CA file where one is named",
+        variable="RP_VERIFY_SSL",
+    )
+    connect_timeout: float = setting(5.0, seconds(above=0), "wait for a connection", variable="RP_CONNECT_TIMEOUT")
+    read_timeout: float = setting(10.0, seconds(above=0), "wait for the next bytes", variable="RP_READ_TIMEOUT")
+
+    timeout: float = setting(30.0, seconds(above=0), "for the whole finalization")
+    flush_timeout: float = setting(20.0, seconds(), "at most, for delivering what the client holds back")
+    confirm_timeout: float = setting(10.0, seconds(), "at most, for reading the launch back")
+    stable_for: float = setting(5.0, seconds(), "a launch must stand still before v1 takes it from a silent v2")
+    grace: float = setting(8.0, seconds(above=0), "for the whole finalization after a signal")
+    delay_before_terminate: float = setting(0.0, seconds(), "a fixed wait before the client is closed")
+    delay_after_terminate: float = setting(0.0, seconds(), "a fixed wait after the client is closed")
+    settle: float = setting(0.0, seconds(), "to wait before the finish, for servers that store attachments slowly")
+    retry_attempts: int = setting(0, whole(least=0, most=1_000_000), "tries of a call; 0: until the deadline")
+    retry_initial: float = setting(0.25, seconds(above=0), "first wait between two tries")
+    retry_max: float = setting(5.0, seconds(above=0), "longest wait between two tries")
+    status_on_error: str | None = setting(None, choice(*FINISH_STATUSES), "status sent when an exception ends the run")
+    finish_borrowed: bool = setting(default=False, kind=kinds.SWITCH, meaning="finish a launch of somebody else's")
+    launch_file: Path | None = setting(None, kinds.PATH, "file the launch uuid is written to, and read from")  # noqa: RUF009
+    report_file: Path | None = setting(None, kinds.PATH, "file the JSON report is written to")  # noqa: RUF009
+    strict: bool = setting(default=False, kind=kinds.SWITCH, meaning="a launch left unfinished makes the run fail")
+
+    origins: Mapping[str, str] = field(default_factory=dict, compare=False)
+    """Where each setting that somebody set was set, by name."""
+
+    @classmethod
+    def load(
+        cls,
+        *,
+        environ: Mapping[str, str] | None = None,
+        directory: str | Path | None = None,
+        config: str | Path | None = None,
+        **arguments: Any,
+    ) -> Self:
+        """Read the settings of this process: argument, else environment, else file, else default.
+
+        The one place that looks at the process: unless they are given, `environ` is `os.environ`, and `directory`,
+        from where `pyproject.toml` is looked for upward, the current one. `config` names the file instead. None as an
+        argument counts as not given; the text `none` unsets what has no value by default. Raises one `SettingsError`
+        that tells all that is wrong.
+        """
+        layers = (
+            from_arguments(arguments, SLOTS),
+            from_environment(os.environ if environ is None else environ, SLOTS),
+            from_file(SLOTS, config=None if config is None else Path(config), directory=Path(directory or "")),
+        )
+        return cls.parse(layers)
+
+    @classmethod
+    def parse(cls, layers: Iterable[Layer]) -> Self:
+        """Check what the layers hold, the first that sets a value winning. Looks only whether a CA file exists.
+
+        Raises one `SettingsError` that tells all that is wrong, and no secret.
+        """
+        layers = tuple(layers)
+        problems = [problem for layer in layers for problem in layer.problems]
+        values: dict[str, Any] = {}
+        origins: dict[str, str] = {}
+        for spec in SETTINGS:
+            raw = next((layer.values[spec.name] for layer in layers if spec.name in layer.values), None)
+            if raw is None:
+                problems += [layer.unless_set[spec.name] for layer in layers if spec.name in layer.unless_set]
+                continue
+            try:
+                values[spec.name] = spec.kind.read(raw)
+                origins[spec.name] = raw.origin
+            except ValueError as error:
+                problems.append(_describe(spec, raw, error))
+        problems += _relate(values, origins)
+        if problems:
+            raise SettingsError(*problems)
+        return cls(**values, origins=origins)
+
+    def replace(self, **arguments: Any) -> Self:
+        """Give a copy with other values, checked and read like the arguments of `load`."""
+        kept = {name: Raw(getattr(self, name), origin) for name, origin in self.origins.items()}
+        return self.parse((from_arguments(arguments, SLOTS), Layer(kept)))
+
+    def origin(self, name: str) -> str:
+        """Say where a setting's value came from, `default` where nobody set it. Raises `KeyError` for another name."""
+        if all(spec.name != name for spec in SETTINGS):
+            raise KeyError(name)
+        return self.origins.get(name, DEFAULT)
+
+    def require_connection(self) -> Connection:
+        """Give what a request needs. Raises one `SettingsError` that names all that is missing, and what sets it."""
+        if self.endpoint is None or self.project is None or self.api_key is None:
+            missing = [name for name in _MENDS if getattr(self, name) is None]
+            raise SettingsError(*(f"{name} is not set: {_MENDS[name]}" for name in missing))
+        return Connection(
+            self.endpoint, self.project, self.api_key, self.verify_ssl, self.connect_timeout, self.read_timeout
+        )
+
+    def __repr__(self) -> str:
+        """Show what differs from the defaults, a secret as `****`."""
+        held = ((spec, getattr(self, spec.name)) for spec in SETTINGS)
+        return f"Settings({', '.join(f'{s.name}={s.show(value)}' for s, value in held if value != s.default)})"
+
+
+def _declared(cls: type[Settings]) -> Iterable[Setting]:
+    for declared in fields(cls):
+        if declared.metadata:
+            extra = dict(declared.metadata)
+            extra["variable"] = extra["variable"] or f"{PREFIX}{declared.name.upper()}"
+            yield Setting(name=declared.name, default=declared.default, **extra)
+
+
+SETTINGS = tuple(_declared(Settings))
+"""Every setting, in the order in which people should meet them."""
+SLOTS = tuple(Slot(spec.name, spec.variable, secret=spec.secret) for spec in SETTINGS)
+"""The same, as the sources need them."""
+
+
+def _describe(spec: Setting, raw: Raw, error: ValueError) -> str:
+    if isinstance(error, EndpointError):
+        return f"endpoint {error.value!r} (from {raw.origin}): {error.reason}; {error.mend}"
+    if isinstance(error, SettingsError):
+        return f"{error} (from {raw.origin})"
+    reason = f"{error}; " if str(error) else ""
+    return f"{spec.name} {spec.show(raw.value)} (from {raw.origin}): {reason}allowed is {spec.kind.allowed}"
+
+
+def _relate(values: dict[str, Any], origins: Mapping[str, str]) -> list[str]:
+    """Tell which two values contradict each other; where one is a default, it gives way instead.
+
+    But `timeout` does not grow: it is what a person was promised to wait at most, and the deadline caps the rest.
+    """
+    problems = []
+    defaults = {spec.name: spec.default for spec in SETTINGS}
+    for low, high in _AT_MOST:
+        least, most = values.get(low, defaults[low]), values.get(high, defaults[high])
+        if least <= most:
+            continue
+        if low not in origins:
+            values[low] = most
+        elif high in origins:
+            problems.append(
+                f"{low} {least:g} (from {origins[low]}) exceeds {high} {most:g} (from {origins[high]}): "
+                f"allowed is at most {high}"
+            )
+        elif high != "timeout":
+            values[high] = least
+    return problems
