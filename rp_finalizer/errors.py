@@ -51,6 +51,20 @@ class SettingsError(FinalizerError, ValueError):
         return "\n".join(self.problems)
 
 
+class FinishArgumentError(FinalizerError, ValueError):
+    """An argument of a finish is not what the server takes."""
+
+    def __init__(self, name: str, value: object, allowed: str) -> None:
+        super().__init__(name, value, allowed)
+        self.name = name
+        self.value = value
+        self.allowed = allowed
+
+    def __str__(self) -> str:
+        """Name the argument, its value, and what is allowed."""
+        return f"{self.name}={repr(self.value)[:80]}: {self.allowed}"
+
+
 class ReportFormatError(FinalizerError, ValueError):
     """A report's JSON form is damaged, or is not one."""
 
@@ -78,6 +92,18 @@ class ReentrantCallError(FinalizerError, RuntimeError):
             f"launch {self.key} is being finished by this very thread: "
             "a client's finish_launch, close or terminate must not call the finalizer that is calling it"
         )
+
+
+class ForkedCallError(FinalizerError, RuntimeError):
+    """A forked child asked for the finish of a launch that its parent reports."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(key)
+        self.key = key
+
+    def __str__(self) -> str:
+        """Name the launch, and who finishes it."""
+        return f"launch {self.key} belongs to the process that this one was forked from, and is finished there"
 
 
 class FinalizationFailed(FinalizerError):  # noqa: N818  the promised name: an outcome, not a fault of the caller

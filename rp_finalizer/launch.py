@@ -41,10 +41,6 @@ class LaunchStatus(StrEnum):
         return self is not LaunchStatus.IN_PROGRESS
 
 
-FINISH_STATUSES = tuple(status.value.lower() for status in LaunchStatus if status.final)
-"""What a finish may carry; the server compares without regard to case and refuses `in_progress`."""
-
-
 @dataclass(frozen=True, slots=True)
 class LaunchRef:
     """Name one launch: by the uuid that `finish` takes, by the number that `stop` takes, or by both."""
@@ -104,17 +100,3 @@ class Launch:
             and self.last_modified_ms == earlier.last_modified_ms
             and self.statistics == earlier.statistics
         )
-
-
-@dataclass(frozen=True, slots=True)
-class Finish:
-    """What one finish call carries."""
-
-    end_ms: int
-    """End time in milliseconds since the epoch; what is read back is compared with it."""
-    status: str | None = None
-    """One of `FINISH_STATUSES`, or None: the server computes it from the items, which is the truthful choice."""
-    description: str | None = None
-    """Appended by the server to the description that the launch has."""
-    attributes: tuple[tuple[str | None, str], ...] = ()
-    """Key and value; added by the server to those that the launch has."""

@@ -6,14 +6,15 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Protocol
 
-from rp_finalizer.report import Count
+from rp_finalizer.report import NOTHING, Count
 
 if TYPE_CHECKING:
     from collections.abc import Callable
     from threading import Event
 
     from rp_finalizer.deadline import Deadline
-    from rp_finalizer.launch import Finish, Launch
+    from rp_finalizer.finish import Finish
+    from rp_finalizer.launch import Launch
     from rp_finalizer.outcome import Source
 
 
@@ -57,11 +58,20 @@ class Answer:
     """Seconds to wait, where the server named them."""
     sent: bool = True
     """Whether the request may have reached the server: if so, a lost answer may hide a success."""
+    timed_out: bool = False
+    """Whether it was the time that ran out."""
+    failures: int = 0
+    """How many members of a batch were refused although the batch was taken."""
 
     @property
     def ok(self) -> bool:
         """Tell whether the call did what it was to do."""
         return self.meaning is Meaning.OK
+
+    @property
+    def unavailable(self) -> bool:
+        """Tell whether the same call may get another answer a little later."""
+        return self.meaning is Meaning.UNAVAILABLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,8 +102,8 @@ class Pending:
 class Flushed:
     """What a flush did."""
 
-    delivered: Count = Count()
-    abandoned: Count = Count()
+    delivered: Count = NOTHING
+    abandoned: Count = NOTHING
     attempts: int = 1
     problem: str | None = None
     """Why something was abandoned; None when everything was delivered."""
@@ -150,10 +160,13 @@ class LaunchApi(Protocol):
 class Retry(Protocol):
     """Tries a call until its answer is clear."""
 
-    def __call__(self, attempt: Callable[[], Answer], deadline: Deadline) -> Attempted:
-        """Call again while the answer is `UNAVAILABLE`, with growing waits, never past the deadline.
+    def __call__(
+        self, attempt: Callable[[], Answer], deadline: Deadline, again: Callable[[Answer], bool] = ...
+    ) -> Attempted:
+        """Call once more, with growing waits, while `again` says so of the answer, never past the deadline.
 
-        A `retry_after` is honoured; where it would pass the deadline, it ends the trying.
+        By default that is while it is `UNAVAILABLE`. A `retry_after` is honoured; where it would pass the
+        deadline, it ends the trying.
         """
         ...
 
@@ -161,10 +174,10 @@ class Retry(Protocol):
 class ReportingClient(Protocol):
     """The client that reported the launch, behind a shim of its kind."""
 
-    owns_launch: bool
-    """Whether the client opened the launch, rather than being handed it."""
-    connected: bool
-    """Whether the connection (endpoint, project, key) is known, so that our own requests can finish its launch."""
+    @property
+    def owns_launch(self) -> bool:
+        """Tell whether the client opened the launch, rather than being handed it."""
+        ...
 
     def launch(self, deadline: Deadline) -> str | None:
         """Give the launch's uuid or number as the client knows it; None when it has none yet."""

@@ -36,7 +36,8 @@ class Count:
     logs: int | None = 0
 
 
-UNKNOWN_COUNT = Count(None, None)
+NOTHING = Count(0, 0)
+UNKNOWN = Count(None, None)
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +88,11 @@ class Report:
     launch: ReportedLaunch | None = None
     endpoint: str | None = None
     project: str | None = None
-    flushed: Count = Count()
+    flushed: Count = NOTHING
     """Delivered by us at the end."""
-    abandoned: Count = Count()
+    abandoned: Count = NOTHING
     """Could not be delivered at the end."""
-    refused: Count = UNKNOWN_COUNT
+    refused: Count = UNKNOWN
     """Sent by the client during the run and refused by the server or the network."""
     steps: tuple[StepRecord, ...] = tuple(StepRecord(step) for step in Step)
     considered: tuple[Considered, ...] = ()
@@ -141,9 +142,9 @@ class Report:
             launch=read.get("launch", _read_launch),
             endpoint=read.get("endpoint", _text),
             project=read.get("project", _text),
-            flushed=read.get("flushed", _read_count) or UNKNOWN_COUNT,
-            abandoned=read.get("abandoned", _read_count) or UNKNOWN_COUNT,
-            refused=read.get("refused", _read_count) or UNKNOWN_COUNT,
+            flushed=read.get("flushed", _read_count) or UNKNOWN,
+            abandoned=read.get("abandoned", _read_count) or UNKNOWN,
+            refused=read.get("refused", _read_count) or UNKNOWN,
             steps=_in_order(read.each("steps", _read_step)),
             considered=tuple(read.each("considered", _read_considered)),
             seconds=read.get("seconds", _number) or 0.0,

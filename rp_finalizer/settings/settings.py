@@ -140,8 +140,12 @@ class Settings:
 
     def replace(self, **arguments: Any) -> Self:
         """Give a copy with other values, checked and read like the arguments of `load`."""
+        return self.under(from_arguments(arguments, SLOTS))
+
+    def under(self, *layers: Layer) -> Self:
+        """Give a copy in which what these layers set wins, the first of them most. Raises `SettingsError`."""
         kept = {name: Raw(getattr(self, name), origin) for name, origin in self.origins.items()}
-        return self.parse((from_arguments(arguments, SLOTS), Layer(kept)))
+        return self.parse((*layers, Layer(kept)))
 
     def origin(self, name: str) -> str:
         """Say where a setting's value came from, `default` where nobody set it. Raises `KeyError` for another name."""

@@ -1,0 +1,81 @@
+"""What the readings of a launch say about the finish that was sent: decisions, without doing anything.
+
+A v2 finish is answered before it is worked off, and its failures are silent: only the launch itself tells. What is read
+moves through these rules; the finalizer acts on what they say.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import Enum, auto
+from typing import TYPE_CHECKING, Self
+
+if TYPE_CHECKING:
+    from rp_finalizer.launch import Launch
+
+
+class Move(Enum):
+    """What to do next."""
+
+    LOOK_AGAIN = auto()
+    """Nothing is decided yet."""
+    CLAIM = auto()
+    """It is final with an end time of ours: we finished it."""
+    YIELD = auto()
+    """It is final with another end time: somebody else did."""
+    SEND_LATER_END = auto()
+    """It started after the end time we sent, which the server refuses (40021), over v2 silently: send start + 1 ms."""
+    COUNT_OPEN_ITEMS = auto()
+    """It has stood still for long enough to ask whether anything in it is still open."""
+    PASS_THE_QUEUE = auto()
+    """Nothing in it is open and nothing moves: the queued finish is lost, and v1 does no harm."""
+    GONE = auto()
+    """It was there and is not any more: deleted."""
+
+
+@dataclass(frozen=True, slots=True)
+class Watch:
+    """Everything seen of one launch since its finish was sent. Times are monotonic seconds."""
+
+    sent_ends: frozenset[int]
+    """The end times of the finishes that were sent, in milliseconds."""
+    stable_for: float
+    """Seconds a launch must stand still before v1 may pass the queue; a queue that merely lags is left alone."""
+    launch: Launch | None = None
+    still_since: float | None = None
+    """When the present state was seen first."""
+    open_items: int | None = None
+    """As counted in the present state; None before."""
+    gone: bool = False
+
+    def saw(self, launch: Launch | None, now: float) -> Self:
+        """Add a reading: the launch, or None when the server does not know it."""
+        if launch is None:
+            return replace(self, gone=self.launch is not None)
+        if self.launch is not None and launch.unchanged_since(self.launch):
+            return replace(self, launch=launch, gone=False)
+        return replace(self, launch=launch, still_since=now, open_items=None, gone=False)
+
+    def counted(self, open_items: int) -> Self:
+        """Add how many items are open."""
+        return replace(self, open_items=open_items)
+
+    def sending(self, end_ms: int) -> Self:
+        """Add a finish that is sent."""
+        return replace(self, sent_ends=self.sent_ends | {end_ms})
+
+    def next_move(self, now: float) -> Move:
+        """Decide. Every state has exactly one answer."""
+        if self.gone:
+            return Move.GONE
+        if self.launch is None or self.still_since is None:
+            return Move.LOOK_AGAIN
+        if self.launch.status.final:
+            return Move.CLAIM if self.launch.end_ms in self.sent_ends else Move.YIELD
+        if self.launch.start_ms > max(self.sent_ends):
+            return Move.SEND_LATER_END
+        if now - self.still_since < self.stable_for:
+            return Move.LOOK_AGAIN
+        if self.open_items is None:
+            return Move.COUNT_OPEN_ITEMS
+        return Move.PASS_THE_QUEUE if self.open_items == 0 else Move.LOOK_AGAIN

@@ -1,0 +1,180 @@
+"""What users hold: an object that finishes a launch once, and a block that does so at its end."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import TYPE_CHECKING, Any
+
+from rp_finalizer.deadline import Deadline
+from rp_finalizer.errors import FinalizationFailed
+from rp_finalizer.finish import Finish
+from rp_finalizer.outcome import Outcome, Step, StepResult
+from rp_finalizer.ports import Flushed, Pending
+from rp_finalizer.report import Report, StepRecord
+from rp_finalizer.report_file import write_report
+from rp_finalizer.single_flight import SingleFlight
+from rp_finalizer.wiring import build_finalizer, configure
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+    from datetime import datetime
+    from types import TracebackType
+
+    from rp_finalizer.settings import Settings
+
+CLOSING_TIME = 0.5
+"""Seconds that closing the client gets at least, even when the budget is used up."""
+
+logger = logging.getLogger(__name__)
+
+
+class LaunchFinalizer:
+    """Finishes launches of one client, or one named launch, and says what became of them.
+
+    `client` is a reportportal-client or any object with some of its methods; without one the launch is named by
+    `launch` (uuid or number), the environment or the launch file. `endpoint`, `project` and `api_key` win over what
+    the client tells, that over `settings`; without `settings` they are loaded from environment and file. Any setting
+    may be given by name. Raises `SettingsError` when a setting is wrong, or when there is no client and no connection.
+
+    Usable from any thread. In a forked child nothing is finished or flushed: the parent does that.
+    """
+
+    def __init__(
+        self,
+        client: Any = None,
+        *,
+        launch: object = None,
+        endpoint: str | None = None,
+        project: str | None = None,
+        api_key: str | None = None,
+        settings: Settings | None = None,
+        telling: Callable[[str], None] = logger.info,
+        **overrides: Any,
+    ) -> None:
+        given = {"endpoint": endpoint, "project": project, "api_key": api_key}
+        overrides |= {name: value for name, value in given.items() if value is not None}
+        self.settings = configure(client, settings, overrides)
+        if client is None:
+            self.settings.require_connection()
+        self._stop = threading.Event()
+        self._finalizer = build_finalizer(client, launch, self.settings, self._stop, telling)
+        self._flights: SingleFlight[Report] = SingleFlight(lambda report: report.latches)
+        self._closing = threading.Lock()
+        self._closed = False
+        self._report: Report | None = None
+
+    @property
+    def report(self) -> Report | None:
+        """The last report; None before the first."""
+        return self._report
+
+    def finish(
+        self,
+        *,
+        status: str | None = None,
+        end_time: datetime | float | str | None = None,
+        attributes: Mapping[str, Any] | Iterable[Any] | None = None,
+        description: str | None = None,
+    ) -> Report:
+        """Finish the launch, read it back, and report; the client stays usable.
+
+        A launch that is finished stays so: a second call gives the same report and sends nothing. After an outcome
+        that is not final, a call tries again with a fresh budget. Returns within `timeout` (and at most a second).
+        Without a `status` the server computes it from the items. Raises `FinishArgumentError` for a bad argument, and
+        nothing for troubles of the server or the network.
+        """
+        now = self._finalizer.clock.epoch()
+        finish = Finish.of(now, end_time=end_time, status=status, attributes=attributes, description=description)
+        return self._finish(finish, self._deadline(), again=True)
+
+    def terminate(self, *, status: str | None = None) -> Report:
+        """Finish the launch unless that was done, then flush and close the client, once, whatever happened before.
+
+        Idempotent: a later call gives the same report.
+        """
+        finish = Finish.of(self._finalizer.clock.epoch(), status=status)
+        deadline = self._deadline()
+        try:
+            report = self._finish(finish, deadline, again=False)
+        finally:
+            record = self._close(deadline)
+        if record is not None:
+            report = self._flights.amend(self._key(deadline), lambda kept: kept.with_step(record)) or report
+            self._publish(report)
+        return report
+
+    def preview(self) -> Report:
+        """Say which launch would be finished, and why that one, without sending or writing anything."""
+        return self._finalizer.preview(self._deadline())
+
+    def pending(self) -> Pending:
+        """Tell what the client still holds; None for what cannot be known."""
+        return self._finalizer.client.pending() if self._finalizer.client else Pending(0, 0)
+
+    def _finish(self, finish: Finish, deadline: Deadline, *, again: bool) -> Report:
+        if self._flights.foreign:
+            return Report(Outcome.NOT_OWNED)
+        report = self._flights.run(self._key(deadline), lambda: self._finalizer.finalize(finish, deadline), again=again)
+        if report is not self._report:
+            self._publish(report)
+        return report
+
+    def _key(self, deadline: Deadline) -> str:
+        """Name the flight: the launch as it is named first, before anybody is asked about it."""
+        return self._finalizer.resolver.first_name(deadline) or "no launch"
+
+    def _close(self, deadline: Deadline) -> StepRecord | None:
+        """Close the client; None where there is none to close, or it was closed before."""
+        client, clock, settings = self._finalizer.client, self._finalizer.clock, self.settings
+        if client is None or self._flights.foreign:
+            return None
+        with self._closing:
+            if self._closed:
+                return None
+            self._closed = True
+            begun = clock.monotonic()
+            clock.wait(min(settings.delay_before_terminate, deadline.remaining(begun)), self._stop)
+            until = Deadline(max(deadline.at, clock.monotonic() + CLOSING_TIME))
+            late = client.flush(until) if client.pending().logs else Flushed(attempts=0)
+            problem = client.terminate(until) or late.problem
+            clock.wait(min(settings.delay_after_terminate, deadline.remaining(clock.monotonic())), self._stop)
+            result = StepResult.FAILED if problem else StepResult.OK
+            return StepRecord(Step.TERMINATE, result, clock.monotonic() - begun, 1, problem)
+
+    def _publish(self, report: Report) -> None:
+        self._report = report
+        path = self.settings.report_file
+        if path is not None:
+            try:
+                write_report(report, path)
+            except OSError as error:
+                logger.warning("report_file %s cannot be written: %s", path, error)
+
+    def _deadline(self) -> Deadline:
+        return Deadline.after(self.settings.timeout, self._finalizer.clock.monotonic())
+
+
+class finalizing:  # noqa: N801  used like a function
+    """A block at whose end the launch is finished and the client closed, however the block ends.
+
+    Takes what `LaunchFinalizer` takes. When an exception leaves the block, the finish carries `status_on_error`, and
+    the exception goes on. Troubles of ReportPortal raise nothing, unless `strict` is set: then a launch left unfinished
+    raises `FinalizationFailed`, where no exception is on its way already.
+    """
+
+    def __init__(self, client: Any = None, **arguments: Any) -> None:
+        self._finalizer = LaunchFinalizer(client, **arguments)
+
+    def __enter__(self) -> LaunchFinalizer:
+        """Give the finalizer, whose `report` is None until the end."""
+        return self._finalizer
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Finish the launch and close the client."""
+        settings = self._finalizer.settings
+        report = self._finalizer.terminate(status=settings.status_on_error if kind else None)
+        if settings.strict and kind is None and report.outcome is not None and not report.outcome.good:
+            raise FinalizationFailed(report)

@@ -1,0 +1,53 @@
+"""A foreign call that may not keep us: it gets its time, and is left behind after it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+logger = logging.getLogger(__name__)
+
+
+@dataclass(slots=True)
+class Result:
+    """What became of the call."""
+
+    value: Any = None
+    error: Exception | None = None
+    done: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def problem(self) -> str | None:
+        """Say what went wrong; None when nothing did."""
+        if not self.done.is_set():
+            return "it did not return in time"
+        return f"{type(self.error).__name__}: {self.error}" if self.error else None
+
+
+def call_within(seconds: float, call: Callable[[], Any]) -> Result:
+    """Call on a thread of its own and wait for so long at most. What it raises is in the result.
+
+    The thread is a daemon: a call that never returns keeps no process from ending.
+    """
+    result = Result()
+
+    def run() -> None:
+        try:
+            result.value = call()
+        except Exception as error:  # noqa: BLE001  foreign code; handed to the caller, who reports it
+            result.error = error
+        result.done.set()
+
+    try:
+        threading.Thread(target=run, name="rp-finalizer-call", daemon=True).start()
+    except RuntimeError as error:
+        # The interpreter is stopping its threads: unbounded is better than not at all.
+        logger.debug("no thread for a bounded call: %s", error)
+        run()
+    result.done.wait(seconds)
+    return result

@@ -1,0 +1,36 @@
+"""Which shim fits a client, and what the client itself tells of its connection."""
+
+from __future__ import annotations
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+from rp_finalizer.reportportal.duck_client import DuckClient
+from rp_finalizer.reportportal.sync_client import SyncClient
+
+if TYPE_CHECKING:
+    from rp_finalizer.ports import ReportingClient, Retry
+    from rp_finalizer.reportportal.rest_api import RestApi
+
+_CONNECTION = {"endpoint": ("endpoint",), "project": ("project",), "api_key": ("api_key", "token")}
+
+
+def adapt(client: Any, api: RestApi | None, retry: Retry) -> ReportingClient:
+    """Give the shim for a client. Nothing is imported: whose class is not loaded has no instance."""
+    sync = sys.modules.get("reportportal_client.client")
+    if sync is not None and isinstance(client, sync.RPClient):
+        return SyncClient(client, api, retry)
+    return DuckClient(client)
+
+
+def connection_of(client: Any) -> dict[str, Any]:
+    """Give what the client tells of its connection, under the names of our settings."""
+    told: dict[str, Any] = {}
+    for setting, names in _CONNECTION.items():
+        value = next((text for name in names if isinstance(text := getattr(client, name, None), str) and text), None)
+        if value is not None:
+            told[setting] = value
+    verify = getattr(client, "verify_ssl", None)
+    if isinstance(verify, bool | str):
+        told["verify_ssl"] = verify
+    return told

@@ -1,0 +1,88 @@
+"""The shim over any object that behaves like a reporting client, known by its methods only."""
+
+from __future__ import annotations
+
+from functools import partial
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from rp_finalizer.ports import Flushed, Pending
+from rp_finalizer.report import NOTHING
+from rp_finalizer.reportportal.bounded import call_within
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rp_finalizer.deadline import Deadline
+    from rp_finalizer.finish import Finish
+
+
+class DuckClient:
+    """`ReportingClient` over an object with `launch_uuid` or `launch_id`, `finish_launch`, `terminate` or `close`.
+
+    The launch may be a text, a number, a UUID, something to call, or a future; whatever is missing is done without.
+    What such a client holds back cannot be seen: it is left to its own `terminate` or `close`.
+    """
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+
+    @property
+    def owns_launch(self) -> bool:
+        """False when the client says so, under either of the names in use."""
+        return all(bool(getattr(self._client, name, True)) for name in ("use_own_launch", "own_launch"))
+
+    def launch(self, deadline: Deadline) -> str | None:
+        """Give what the client says its launch is; what it raises instead is raised as RuntimeError."""
+        for name in ("launch_uuid", "launch_id"):
+            ask = partial(self._ask, name, deadline)
+            result = call_within(deadline.remaining(monotonic()), ask)
+            if result.problem is not None:
+                raise RuntimeError(f"{name}: {result.problem}") from result.error
+            if result.value is not None:
+                return str(result.value)
+        return None
+
+    def pending(self) -> Pending:
+        """Give nothing but unknowns."""
+        return Pending()
+
+    def flush(self, deadline: Deadline) -> Flushed:  # noqa: ARG002  nothing is waited for
+        """Do nothing, and say so."""
+        return Flushed(NOTHING, NOTHING, attempts=0, problem="what this client holds cannot be seen")
+
+    def finish(self, finish: Finish, deadline: Deadline) -> str | None:
+        """Call the client's own `finish_launch`, with what was asked for beside the end time."""
+        call = self._method("finish_launch")
+        if call is None:
+            return "the client has no finish_launch"
+        arguments: dict[str, Any] = {"end_time": str(finish.end_ms)}
+        if finish.status is not None:
+            arguments["status"] = finish.status
+        if finish.attributes:
+            arguments["attributes"] = [{"key": each.key, "value": each.value} for each in finish.attributes]
+        if finish.description is not None:
+            arguments["description"] = finish.description
+        return call_within(deadline.remaining(monotonic()), lambda: call(**arguments)).problem
+
+    def terminate(self, deadline: Deadline) -> str | None:
+        """Call `terminate`, or `close` where there is no such method."""
+        call = self._method("terminate") or self._method("close")
+        if call is None:
+            return None
+        return call_within(deadline.remaining(monotonic()), call).problem
+
+    def _ask(self, name: str, deadline: Deadline) -> Any:
+        """Call what can be called, wait for what is a future; anything else is the launch itself."""
+        value = getattr(self._client, name, None)
+        if callable(value):
+            value = value()
+        if callable(getattr(value, "result", None)):
+            done = getattr(value, "done", None)
+            settled = not callable(done) or done()
+            value = value.result() if settled else value.result(timeout=deadline.remaining(monotonic()))
+        return value
+
+    def _method(self, name: str) -> Callable[..., Any] | None:
+        method = getattr(self._client, name, None)
+        return method if callable(method) else None

@@ -1,0 +1,100 @@
+"""The server's calls about launches, one request each."""
+
+from __future__ import annotations
+
+import time
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, Literal
+
+from rp_finalizer.reportportal.answers import Expected, read_answer
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rp_finalizer.deadline import Deadline
+    from rp_finalizer.endpoint import Endpoint
+    from rp_finalizer.finish import Attribute, Finish
+    from rp_finalizer.ports import Answer
+    from rp_finalizer.reportportal.transport import Transport
+
+
+class RestApi:
+    """`LaunchApi` over HTTP, for one project of one ReportPortal.
+
+    Paths and bodies are those of service-api 5.15 (`LaunchController`, `FinishExecutionRQ`). A uuid or a project name
+    never leaves its segment of the path.
+    """
+
+    def __init__(self, transport: Transport, endpoint: Endpoint, project: str, key: Callable[[], str | None]) -> None:
+        self._transport = transport
+        self._endpoint = endpoint
+        self._project = project
+        self._key = key
+
+    def launch_by_uuid(self, uuid: str, deadline: Deadline) -> Answer:
+        """Read a launch by its uuid."""
+        return self._call("GET", "v1", ("launch", "uuid", uuid), Expected.LAUNCH, deadline)
+
+    def launch_by_id(self, launch_id: int, deadline: Deadline) -> Answer:
+        """Read a launch by its number."""
+        return self._call("GET", "v1", ("launch", str(launch_id)), Expected.LAUNCH, deadline)
+
+    def finish_queued(self, uuid: str, finish: Finish, deadline: Deadline) -> Answer:
+        """Put a finish into the launch's queue: the server says OK to any uuid."""
+        return self._call("PUT", "v2", ("launch", uuid, "finish"), Expected.ID, deadline, json=_body(finish))
+
+    def finish_now(self, uuid: str, finish: Finish, deadline: Deadline) -> Answer:
+        """Finish past the queue."""
+        return self._call("PUT", "v1", ("launch", uuid, "finish"), Expected.ID, deadline, json=_body(finish))
+
+    def stop(self, launch_id: int, finish: Finish, deadline: Deadline) -> Answer:
+        """Force the launch to an end; the server takes the number only."""
+        return self._call(
+            "PUT", "v1", ("launch", str(launch_id), "stop"), Expected.MESSAGE, deadline, json=_body(finish)
+        )
+
+    def items_in_progress(self, launch_id: int, deadline: Deadline) -> Answer:
+        """Count the launch's open items; the server filters by the number only."""
+        query = {"filter.eq.launchId": launch_id, "filter.eq.status": "IN_PROGRESS", "page.size": 1}
+        return self._call("GET", "v1", ("item",), Expected.PAGE, deadline, params=query)
+
+    def save_logs(self, parts: list[tuple[str, Any]], deadline: Deadline) -> Answer:
+        """Put a batch of logs, in the client's own multipart form, into the queue."""
+        return self._call("POST", "v2", ("log",), Expected.RESPONSES, deadline, files=parts)
+
+    def _call(
+        self,
+        method: str,
+        version: Literal["v1", "v2"],
+        segments: tuple[str, ...],
+        expected: Expected,
+        deadline: Deadline,
+        **content: Any,
+    ) -> Answer:
+        url = self._endpoint.project_api(version, self._project, *segments)
+        answer = read_answer(self._transport.send(method, url, deadline, **content), expected, time.time())
+        key = self._key()
+        if key and key in answer.message:
+            # A gateway's error page may show the request that it got.
+            return replace(answer, message=answer.message.replace(key, "****"))
+        return answer
+
+
+def _body(finish: Finish) -> dict[str, Any]:
+    body: dict[str, Any] = {"endTime": finish.end_ms}
+    if finish.status is not None:
+        body["status"] = finish.status
+    if finish.description is not None:
+        body["description"] = finish.description
+    if finish.attributes:
+        body["attributes"] = [_attribute(attribute) for attribute in finish.attributes]
+    return body
+
+
+def _attribute(attribute: Attribute) -> dict[str, Any]:
+    plain: dict[str, Any] = {"value": attribute.value}
+    if attribute.key is not None:
+        plain["key"] = attribute.key
+    if attribute.system:
+        plain["system"] = True
+    return plain

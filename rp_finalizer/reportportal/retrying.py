@@ -1,0 +1,110 @@
+"""The one retry layer: when a call is tried again, and how long is waited before."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from tenacity import RetryCallState, Retrying, retry_if_result
+
+from rp_finalizer.backoff import exponential
+from rp_finalizer.ports import Answer, Attempted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from threading import Event
+
+    from rp_finalizer.deadline import Deadline
+    from rp_finalizer.ports import Clock
+
+
+def _unavailable(answer: Answer) -> bool:
+    return answer.unavailable
+
+
+class TenacityRetry:
+    """`Retry`: exponential waits with jitter, within the deadline, ended early by an event.
+
+    Waits start at `first` seconds and double up to `longest`; `attempts` limits the tries, 0 leaves that to the
+    deadline. `chance` gives numbers from 0 to 1 for the jitter. `waiting` is told of every wait: seconds and the answer
+    that it follows.
+    """
+
+    def __init__(
+        self,
+        *,
+        attempts: int,
+        first: float,
+        longest: float,
+        clock: Clock,
+        stop: Event,
+        chance: Callable[[], float],
+        waiting: Callable[[float, Answer], None] | None = None,
+    ) -> None:
+        self._attempts = attempts
+        self._first = first
+        self._longest = longest
+        self._clock = clock
+        self._stop = stop
+        self._chance = chance
+        self._waiting = waiting
+
+    def __call__(
+        self, attempt: Callable[[], Answer], deadline: Deadline, again: Callable[[Answer], bool] = _unavailable
+    ) -> Attempted:
+        """Try until `again` says no, the tries or the time are used up, or the event is set."""
+        started = self._clock.monotonic()
+        reasons: list[str] = []
+
+        def wait(state: RetryCallState) -> float:
+            asked = _answer(state).retry_after
+            own = exponential(state.attempt_number, self._first, self._longest, self._chance())
+            return own if asked is None else max(asked, own)
+
+        def stop(state: RetryCallState) -> bool:
+            reason = self._why_stop(state, deadline)
+            if reason is not None:
+                reasons.append(reason)
+            return reason is not None
+
+        def sleep(seconds: float) -> None:
+            self._clock.wait(seconds, self._stop)
+
+        def before_sleep(state: RetryCallState) -> None:
+            if self._waiting is not None:
+                self._waiting(state.upcoming_sleep, _answer(state))
+
+        retrying = Retrying(
+            retry=retry_if_result(again),
+            wait=wait,
+            stop=stop,
+            sleep=sleep,
+            before_sleep=before_sleep,
+            retry_error_callback=_answer,
+        )
+        answer: Answer = retrying(attempt)
+        return Attempted(
+            answer,
+            attempts=int(retrying.statistics["attempt_number"]),
+            seconds=self._clock.monotonic() - started,
+            gave_up=reasons[-1] if reasons else None,
+        )
+
+    def _why_stop(self, state: RetryCallState, deadline: Deadline) -> str | None:
+        if self._stop.is_set():
+            return "it was told to stop"
+        if self._attempts and state.attempt_number >= self._attempts:
+            return f"retry_attempts is {self._attempts}"
+        left = deadline.remaining(self._clock.monotonic())
+        if state.upcoming_sleep >= left:
+            asked = _answer(state).retry_after
+            if asked is not None and asked >= left:
+                return f"the server asks to wait {asked:.0f} s, and {left:.1f} s are left"
+            return "the time was used up"
+        return None
+
+
+def _answer(state: RetryCallState) -> Answer:
+    outcome = state.outcome
+    assert outcome is not None  # noqa: S101  tenacity calls back after an attempt only
+    answer: Answer = outcome.result()
+    return answer

@@ -1,0 +1,267 @@
+"""One HTTP request within one deadline, whatever the network does.
+
+Time-outs of a socket are not enough for that: they count anew for every byte that drips in and for every address
+tried, and the look-up of a host name has none. So every request runs on a lane, a thread with a session of its own; a
+caller whose time is up leaves, and the lane's sockets are shut down behind it.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from dataclasses import dataclass, field
+from queue import SimpleQueue
+from socket import SHUT_RDWR, socket
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+from weakref import WeakSet
+
+import requests
+from requests.adapters import HTTPAdapter
+from requests.auth import AuthBase
+from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
+from urllib3.connection import HTTPConnection, HTTPSConnection
+from urllib3.exceptions import HTTPError
+
+from rp_finalizer.reportportal.answers import NoReply, Reply
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rp_finalizer.deadline import Deadline
+
+LARGEST_BODY = 1024 * 1024
+"""Bytes of an answer that are read; no answer we ask for comes near."""
+
+_OVERTIME = 0.2
+"""Seconds that a lane gets beyond the deadline, to say itself what went wrong."""
+
+_CHUNK = 64 * 1024
+
+logger = logging.getLogger(__name__)
+
+
+class _Bearer(AuthBase):
+    """Sets the key, and keeps requests from taking another one out of a .netrc file."""
+
+    def __init__(self, key: Callable[[], str | None]) -> None:
+        self._key = key
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        key = self._key()
+        if key is not None:
+            request.headers["Authorization"] = f"Bearer {key}"
+        return request
+
+
+class _CuttableAdapter(HTTPAdapter):
+    """An adapter that never retries, and whose open sockets can be shut down from another thread."""
+
+    def __init__(self) -> None:
+        self._open: WeakSet[Any] = WeakSet()
+        super().__init__(max_retries=0)
+
+    def cut(self) -> None:
+        for connection in list(self._open):
+            sock = connection.sock
+            if sock is not None:
+                try:
+                    # The plain socket's shutdown, for TLS too: the reading thread still uses the TLS object.
+                    socket.shutdown(sock, SHUT_RDWR)
+                except OSError as error:
+                    logger.debug("a connection was gone before it was cut: %s", error)
+
+    def init_poolmanager(self, *args: Any, **kwargs: Any) -> None:
+        super().init_poolmanager(*args, **kwargs)
+        self._watch(self.poolmanager)
+
+    def proxy_manager_for(self, *args: Any, **kwargs: Any) -> Any:
+        manager = super().proxy_manager_for(*args, **kwargs)
+        self._watch(manager)
+        return manager
+
+    def _watch(self, manager: Any) -> None:
+        connections = self._open
+
+        class Plain(HTTPConnection):
+            def connect(self) -> None:
+                super().connect()
+                connections.add(self)
+
+        class Secure(HTTPSConnection):
+            def connect(self) -> None:
+                super().connect()
+                connections.add(self)
+
+        class PlainPool(HTTPConnectionPool):
+            ConnectionCls = Plain
+
+        class SecurePool(HTTPSConnectionPool):
+            ConnectionCls = Secure
+
+        manager.pool_classes_by_scheme = {"http": PlainPool, "https": SecurePool}
+
+
+@dataclass(slots=True)
+class _Job:
+    request: dict[str, Any]
+    done: threading.Event = field(default_factory=threading.Event)
+    reply: Reply | NoReply | None = None
+    error: Exception | None = None
+
+
+class _Lane:
+    """A thread and its session; one request at a time."""
+
+    def __init__(self, agent: str) -> None:
+        self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
+        self._adapter = _CuttableAdapter()
+        self._session = requests.Session()
+        self._session.headers.update({"User-Agent": agent, "Accept": "application/json"})
+        self._session.mount("https://", self._adapter)
+        self._session.mount("http://", self._adapter)
+        threading.Thread(target=self._serve, name="rp-finalizer-http", daemon=True).start()
+
+    def put(self, job: _Job) -> None:
+        self._jobs.put(job)
+
+    def leave(self) -> None:
+        """End the thread after what it does now."""
+        self._jobs.put(None)
+
+    def cut(self) -> None:
+        """End the thread and what it does now."""
+        self.leave()
+        self._adapter.cut()
+
+    def _serve(self) -> None:
+        with self._session:
+            while (job := self._jobs.get()) is not None:
+                try:
+                    job.reply = _exchange(self._session, job.request)
+                except Exception as error:  # noqa: BLE001  raised again in the caller's thread
+                    job.error = error
+                job.done.set()
+
+
+class Transport:
+    """Sends requests to one origin. Safe to use from several threads."""
+
+    def __init__(
+        self,
+        *,
+        key: Callable[[], str | None],
+        verify: bool | str = True,
+        connect_timeout: float = 5.0,
+        read_timeout: float = 10.0,
+        agent: str = "rp-finalizer",
+    ) -> None:
+        self._auth = _Bearer(key)
+        self._verify = verify
+        self._connect_timeout = connect_timeout
+        self._read_timeout = read_timeout
+        self._agent = agent
+        self._lock = threading.Lock()
+        self._idle: list[_Lane] = []
+
+    def send(self, method: str, url: str, deadline: Deadline, **content: Any) -> Reply | NoReply:
+        """Send one request and give its answer, or why there is none. Returns within the deadline + 0.2 s.
+
+        `content` is what `requests` takes: json, files, params, headers. No redirect is followed.
+        """
+        remaining = deadline.remaining(monotonic())
+        if remaining <= 0:
+            return NoReply("there was no time left to ask", sent=False, timed_out=True)
+        job = _Job(
+            {
+                "method": method,
+                "url": url,
+                "auth": self._auth,
+                "verify": self._verify,
+                "timeout": (min(self._connect_timeout, remaining), min(self._read_timeout, remaining)),
+                "allow_redirects": False,
+                "stream": True,
+                **content,
+            }
+        )
+        lane = self._take()
+        try:
+            lane.put(job)
+            in_time = job.done.wait(remaining + _OVERTIME)
+        except BaseException:
+            # A signal's exception struck: nobody waits for this request any more.
+            lane.cut()
+            raise
+        if not in_time:
+            lane.cut()
+            return NoReply(f"no complete answer within {remaining:.1f} s", sent=True, timed_out=True)
+        self._give_back(lane)
+        if job.error is not None:
+            raise job.error
+        assert job.reply is not None  # noqa: S101  a lane sets one of the two before it is done
+        return job.reply
+
+    def close(self) -> None:
+        """Close idle connections; the next request opens new ones."""
+        with self._lock:
+            lanes, self._idle = self._idle, []
+        for lane in lanes:
+            lane.leave()
+
+    def _take(self) -> _Lane:
+        with self._lock:
+            return self._idle.pop() if self._idle else _Lane(self._agent)
+
+    def _give_back(self, lane: _Lane) -> None:
+        with self._lock:
+            self._idle.append(lane)
+
+
+def _exchange(session: requests.Session, request: dict[str, Any]) -> Reply | NoReply:
+    started = monotonic()
+    sent = False
+    try:
+        with session.request(**request) as response:
+            sent = True
+            headers = {name.lower(): value for name, value in response.headers.items()}
+            body = b""
+            for chunk in response.iter_content(_CHUNK):
+                body += chunk
+                if len(body) > LARGEST_BODY:
+                    return NoReply(f"{response.status_code} with more than {LARGEST_BODY} bytes", sent=True)
+            return Reply(response.status_code, body, headers)
+    except requests.RequestException as error:
+        return _no_reply(error, sent=sent, seconds=monotonic() - started)
+    except HTTPError as error:
+        # requests lets some of urllib3's own errors through.
+        return NoReply(f"the answer broke off: {type(error).__name__}", sent=True)
+
+
+def _no_reply(error: requests.RequestException, *, sent: bool, seconds: float) -> NoReply:
+    root = _root(error)
+    if isinstance(error, requests.exceptions.ConnectTimeout):
+        return NoReply(f"no connection within {seconds:.1f} s", sent=False, timed_out=True)
+    if isinstance(error, requests.exceptions.Timeout):
+        return NoReply(f"no answer within {seconds:.1f} s", sent=True, timed_out=True)
+    text = f"{type(root).__name__}: {root}" if str(root) else type(root).__name__
+    if isinstance(error, requests.exceptions.SSLError):
+        return NoReply(f"TLS failed ({text})", sent=False)
+    if isinstance(error, requests.exceptions.ProxyError):
+        return NoReply(f"the proxy failed ({text})", sent=False)
+    # A refused connection and an unknown host come before the request; a reset may come behind it.
+    before = isinstance(root, ConnectionRefusedError) or type(root).__name__ in {"gaierror", "NameResolutionError"}
+    return NoReply(f"the connection failed ({text})", sent=sent or not before)
+
+
+def _root(error: BaseException) -> BaseException:
+    """Find the system's own error beneath the wrappers of requests and urllib3, which say it in worse words."""
+    while True:
+        reason = getattr(error, "reason", None)
+        beneath = error.__cause__ or (reason if isinstance(reason, BaseException) else None)
+        if beneath is None and error.args and isinstance(error.args[-1], BaseException):
+            beneath = error.args[-1]
+        if beneath is None and error.args and isinstance(error.args[0], BaseException):
+            beneath = error.args[0]
+        if beneath is None or beneath is error:
+            return error
+        error = beneath

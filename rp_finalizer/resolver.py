@@ -1,0 +1,143 @@
+"""Which launch is meant: ordered sources, and a trace of why each candidate was taken or not."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rp_finalizer.errors import BadLaunchError
+from rp_finalizer.launch import Launch, LaunchRef
+from rp_finalizer.outcome import Source, Verdict
+from rp_finalizer.ports import Answer, Candidate, LaunchSource, Meaning
+from rp_finalizer.report import Considered
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rp_finalizer.deadline import Deadline
+
+LookUp = Callable[[LaunchRef], Answer]
+"""Asks the server for a launch by either of its names."""
+
+_NOT_HERE = frozenset({Meaning.UNKNOWN_LAUNCH, Meaning.UNKNOWN_PROJECT, Meaning.FORBIDDEN})
+"""What the server says of a launch that it does not have in this project (a foreign project's gives 403)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Resolution:
+    """The launch that is meant, as far as it could be found."""
+
+    ref: LaunchRef | None = None
+    """None when no source names one."""
+    launch: Launch | None = None
+    """What the server said of it, where it had to be asked."""
+    candidate: Candidate | None = None
+    """What it was taken from."""
+    considered: tuple[Considered, ...] = ()
+    warnings: tuple[str, ...] = ()
+    """Refusals and conflicts, as sentences."""
+    refusal: Answer | None = None
+    """The server's answer that keeps the launch from being known, where there is one."""
+
+
+@dataclass(slots=True)
+class _Reading:
+    candidate: Candidate
+    ref: LaunchRef | None
+    verdict: Verdict
+    launch: Launch | None = None
+
+
+class Resolver:
+    """Asks the sources in their order."""
+
+    def __init__(self, sources: Sequence[LaunchSource]) -> None:
+        self._sources = sources
+
+    def first_name(self, deadline: Deadline) -> str | None:
+        """Give the first well-formed name of a launch, as it stands there; None when there is none."""
+        for source in self._sources:
+            for candidate in source.candidates(deadline):
+                reading, _ = _read(candidate)
+                if reading.ref is not None:
+                    return str(reading.ref)
+        return None
+
+    def resolve(self, look_up: LookUp | None, deadline: Deadline) -> Resolution:
+        """Give the first launch that is well-formed and, where it was asked for, known to the server.
+
+        The server is asked only where that decides something: for a number, which the finish does not take, and
+        where the sources disagree. What a client of ours says is never doubted. With no `look_up`, order decides.
+        """
+        readings: list[_Reading] = []
+        warnings: list[str] = []
+        for source in self._sources:
+            for candidate in source.candidates(deadline):
+                reading, problem = _read(candidate)
+                readings.append(reading)
+                warnings += [problem] if problem else []
+        taken, refusal = _choose([reading for reading in readings if reading.ref], look_up)
+        if taken is not None:
+            warnings += _judge_rest(taken, readings)
+        considered = tuple(
+            Considered(reading.candidate.source, reading.candidate.value, reading.verdict) for reading in readings
+        )
+        if taken is None:
+            return Resolution(considered=considered, warnings=tuple(warnings), refusal=refusal)
+        return Resolution(taken.ref, taken.launch, taken.candidate, considered, tuple(warnings), refusal)
+
+
+def _read(candidate: Candidate) -> tuple[_Reading, str | None]:
+    try:
+        return _Reading(candidate, LaunchRef.parse(candidate.value), Verdict.NOT_TRIED), None
+    except BadLaunchError as error:
+        return _Reading(candidate, None, Verdict.REFUSED), f"{candidate.origin}: {error}"
+
+
+def _choose(readings: list[_Reading], look_up: LookUp | None) -> tuple[_Reading | None, Answer | None]:
+    disputed = len({str(reading.ref) for reading in readings}) > 1
+    refusal: Answer | None = None
+    for reading in readings:
+        ref = reading.ref
+        assert ref is not None  # noqa: S101  the caller leaves the malformed ones out
+        sure = ref.uuid is not None and (not disputed or reading.candidate.source is Source.CLIENT)
+        if sure or look_up is None:
+            return _take(reading, ref, None), None
+        answer = look_up(ref)
+        if answer.launch is not None:
+            return _take(reading, LaunchRef(answer.launch.uuid, answer.launch.id), answer.launch), None
+        refusal = refusal or answer
+        if answer.meaning not in _NOT_HERE:
+            # The server cannot say: the order does.
+            return _take(reading, ref, None), answer
+        reading.verdict = Verdict.UNKNOWN
+    # Over v2 a launch may be unknown because its start still waits in the queue: the first uuid is worth the try.
+    first = next((reading for reading in readings if reading.ref and reading.ref.uuid), None)
+    return first, refusal
+
+
+def _take(reading: _Reading, ref: LaunchRef, launch: Launch | None) -> _Reading:
+    reading.verdict = Verdict.TAKEN
+    reading.ref, reading.launch = ref, launch
+    return reading
+
+
+def _judge_rest(taken: _Reading, readings: list[_Reading]) -> list[str]:
+    warnings = []
+    for reading in readings:
+        if reading is taken or reading.verdict is not Verdict.NOT_TRIED or reading.ref is None or taken.ref is None:
+            continue
+        if not _same(reading.ref, taken.ref):
+            reading.verdict = Verdict.CONFLICT
+            warnings.append(
+                f"{taken.candidate.origin} names launch {taken.candidate.value} and {reading.candidate.origin} names "
+                f"{reading.candidate.value}: the first one is taken"
+            )
+    return warnings
+
+
+def _same(one: LaunchRef, other: LaunchRef) -> bool:
+    by_uuid = one.uuid is not None and one.uuid == other.uuid
+    by_id = one.id is not None and one.id == other.id
+    return by_uuid or by_id
