@@ -1,0 +1,213 @@
+"""The way of a call through the emulator: noted, delayed, perhaps spoilt, authenticated, done, answered."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from typing import TYPE_CHECKING, Any
+
+from fastapi import FastAPI, Request, Response
+from starlette.requests import ClientDisconnect
+
+from rp_finalizer.emulator import item_calls, launch_calls, managing_calls, reading_calls
+from rp_finalizer.emulator.answers import Answer
+from rp_finalizer.emulator.api_call import ApiCall, Operation
+from rp_finalizer.emulator.faults import NOT_FOUND_PAGE, gateway_answer, unauthorized
+from rp_finalizer.emulator.forms import read_form
+from rp_finalizer.emulator.journal import CallKind, ReceivedCall
+from rp_finalizer.emulator.refusals import ErrorType, Refusal
+from rp_finalizer.emulator.times import format_time
+
+if TYPE_CHECKING:
+    from collections.abc import Awaitable, Callable
+
+    from rp_finalizer.emulator.server_state import ServerState
+
+_LOG = logging.getLogger(__name__)
+METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
+OPERATIONS = (
+    *launch_calls.OPERATIONS,
+    *item_calls.OPERATIONS,
+    *reading_calls.OPERATIONS,
+    *managing_calls.OPERATIONS,
+)
+"""In the order in which paths are compared: what is called often and in a run comes first."""
+
+
+def build_app(state: ServerState, prefix: str) -> FastAPI:
+    """Make the application that serves a state; `prefix` is a path that everything but `/control` lies under."""
+    app = FastAPI(
+        title="ReportPortal, emulated",
+        version=state.version,
+        openapi_url=f"{prefix}/api/v1/api-docs",
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+    )
+    for operation in OPERATIONS:
+        app.add_api_route(
+            f"{prefix}{operation.path}",
+            _endpoint(state, operation, prefix),
+            methods=[operation.method],
+            name=operation.kind.value,
+            response_class=Response,
+            response_model=None,
+        )
+    for root in ("api", "uat"):
+        unknown = Operation(CallKind.OTHER, "", f"/{root}/{{rest:path}}", _unknown)
+        endpoint = _endpoint(state, unknown, prefix)
+        app.add_api_route(
+            f"{prefix}{unknown.path}",
+            endpoint,
+            methods=METHODS,
+            response_class=Response,
+            response_model=None,
+            include_in_schema=False,
+        )
+    for path, page in ((f"{prefix}/ui", _ui), (f"{prefix}/ui/{{rest:path}}", _ui), ("/{rest:path}", _elsewhere)):
+        app.add_api_route(
+            path, page, methods=METHODS, response_class=Response, response_model=None, include_in_schema=False
+        )
+    return app
+
+
+async def _ui() -> Response:
+    return Response("<!doctype html><title>ReportPortal</title><div id=app></div>", media_type="text/html")
+
+
+async def _elsewhere() -> Response:
+    """Answer what is neither API nor page as the gateway's catch-all does, whatever the method."""
+    return Response(status_code=302, headers={"Location": NOT_FOUND_PAGE})
+
+
+def _unknown(state: ServerState, call: ApiCall) -> Answer:
+    path = call.path.partition("/api")[2] or call.path
+    body = {"timestamp": format_time(state.clock.now()), "status": 404, "error": "Not Found", "path": path}
+    return Answer(404, body)
+
+
+def _endpoint(state: ServerState, operation: Operation, prefix: str) -> Callable[[Request], Awaitable[Response]]:
+    async def endpoint(request: Request) -> Response:
+        try:
+            call = await _read(request, operation, prefix)
+        except ClientDisconnect:
+            return Response(status_code=400)
+        return _response(await _serve(state, operation, call))
+
+    return endpoint
+
+
+async def _read(request: Request, operation: Operation, prefix: str) -> ApiCall:
+    body = await request.body()
+    headers = request.headers
+    scheme = headers.get("x-forwarded-proto", "http")
+    host = headers.get("x-forwarded-host") or headers.get("host", "127.0.0.1")
+    return ApiCall(
+        kind=operation.kind,
+        method=request.method,
+        path=request.url.path,
+        params=request.path_params,
+        query=request.query_params.multi_items(),
+        headers=headers,
+        body=body,
+        form=await read_form(request),
+        base_url=f"{scheme}://{host}{prefix}",
+    )
+
+
+async def _serve(state: ServerState, operation: Operation, call: ApiCall) -> Answer:
+    """Note the call, let it meet its fault, do it, note the answer."""
+    with state.changed:
+        generation = state.generation
+        now = time.monotonic()
+        number = state.journal.next_number()
+        state.journal.add(_received(number, call, now))
+        met = state.faults.meet(call.kind, call.path, now)
+        latency = state.latency
+        state.changed.notify_all()
+    if latency > 0:
+        await asyncio.sleep(latency)
+    answer: Answer | None = None
+    applied = met is None or met.fault.apply
+    if met is not None and met.fault.apply:
+        answer = _perform(state, operation, call, generation)
+    if met is not None:
+        await met.hold()
+        answer = met.fault.answer() or answer
+    if answer is None:
+        applied = True
+        answer = _perform(state, operation, call, generation)
+    with state.changed:
+        if generation == state.generation:
+            state.journal.settle(number, answer.status, applied=applied)
+            state.changed.notify_all()
+    return answer
+
+
+def _perform(state: ServerState, operation: Operation, call: ApiCall, generation: int) -> Answer:
+    """Do what the call asks for, in the server's order: who is it, is the body right, may they, can it be done."""
+    with state.changed:
+        if generation != state.generation:
+            return gateway_answer(503)
+        try:
+            if not operation.open:
+                authorization = call.headers.get("authorization")
+                call.caller = state.accounts.authenticate(authorization, time.monotonic())
+                if call.caller is None:
+                    return _refuse_caller(authorization)
+            return operation.handle(state, call)
+        except Refusal as refusal:
+            return Answer(refusal.error.http_status, refusal.to_body())
+        except Exception:  # noqa: BLE001  a server answers, and logs its own mistakes
+            _LOG.exception("the emulator failed at %s %s", call.method, call.path)
+            return Answer(500, Refusal(ErrorType.UNCLASSIFIED, "the emulator failed").to_body())
+
+
+def _refuse_caller(authorization: str | None) -> Answer:
+    if authorization is None:
+        return unauthorized("Full authentication is required to access this resource")
+    return unauthorized("Invalid access token")
+
+
+def _received(number: int, call: ApiCall, now: float) -> ReceivedCall:
+    logs: tuple[str, ...] = ()
+    body: Any = None
+    launch_uuid = call.params.get("launch")
+    if call.kind is CallKind.LOG:
+        entries = _log_entries(call)
+        logs = tuple(str(entry.get("message")) for entry in entries)
+        launch_uuid = next((entry.get("launchUuid") for entry in entries), None)
+    elif call.kind is not CallKind.TOKEN:
+        body = call.parsed()
+        if launch_uuid is None and isinstance(body, dict):
+            launch_uuid = body.get("launchUuid") or body.get("uuid")
+    return ReceivedCall(
+        number=number,
+        kind=call.kind,
+        method=call.method,
+        path=call.path,
+        query=dict(call.query),
+        body=body,
+        launch_uuid=launch_uuid,
+        at=now,
+        user_agent=call.headers.get("user-agent"),
+        logs=logs,
+    )
+
+
+def _log_entries(call: ApiCall) -> list[dict[str, Any]]:
+    if call.form is None:
+        entry = call.parsed()
+        return [entry] if isinstance(entry, dict) else []
+    try:
+        return [entry for entry in item_calls.batch_entries(call.form) if isinstance(entry, dict)]
+    except Refusal:
+        return []
+
+
+def _response(answer: Answer) -> Response:
+    headers = dict(answer.headers)
+    if answer.content_type is not None:
+        headers["content-type"] = answer.content_type
+    return Response(answer.encode(), answer.status, headers)
