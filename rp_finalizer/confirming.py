@@ -46,15 +46,16 @@ class Watch:
     """When the present state was seen first."""
     open_items: int | None = None
     """As counted in the present state; None before."""
-    gone: bool = False
+    unknown: bool = False
+    """Whether the server said, at the last reading that told anything, that it does not know the launch."""
 
     def saw(self, launch: Launch | None, now: float) -> Self:
         """Add a reading: the launch, or None when the server does not know it."""
         if launch is None:
-            return replace(self, gone=self.launch is not None)
+            return replace(self, unknown=True)
         if self.launch is not None and launch.unchanged_since(self.launch):
-            return replace(self, launch=launch, gone=False)
-        return replace(self, launch=launch, still_since=now, open_items=None, gone=False)
+            return replace(self, launch=launch, unknown=False)
+        return replace(self, launch=launch, still_since=now, open_items=None, unknown=False)
 
     def counted(self, open_items: int) -> Self:
         """Add how many items are open."""
@@ -66,10 +67,11 @@ class Watch:
 
     def next_move(self, now: float) -> Move:
         """Decide. Every state has exactly one answer."""
-        if self.gone:
-            return Move.GONE
         if self.launch is None or self.still_since is None:
+            # Over v2 an unknown launch is one whose start still waits in the queue.
             return Move.LOOK_AGAIN
+        if self.unknown:
+            return Move.GONE
         if self.launch.status.final:
             return Move.CLAIM if self.launch.end_ms in self.sent_ends else Move.YIELD
         if self.launch.start_ms > max(self.sent_ends):

@@ -33,7 +33,8 @@ FIRST_LOOK, LONGEST_LOOK = 0.02, 1.0
 OWN_ERRORS_BEFORE_V1 = 3
 """How often ReportPortal's own 500 (its broker is down, say) is heard before its queue counts as refusing."""
 
-_SHORTEST_WAIT = 0.01
+_TOO_LATE = 0.05
+"""Seconds: with less than this left, another request would only be cut off."""
 _TAKEN = frozenset({Meaning.OK, Meaning.ALREADY_FINISHED})
 _REFUSED = frozenset({Meaning.REJECTED, Meaning.TOO_EARLY})
 _CLEAR_REFUSALS = frozenset({Meaning.UNAUTHORIZED, Meaning.FORBIDDEN, Meaning.UNKNOWN_PROJECT, Meaning.REJECTED})
@@ -115,7 +116,7 @@ class Delivery:
                 return Outcome.FAILED, failures.vanished(self.ref)
         if last.meaning in _CLEAR_REFUSALS:
             return Outcome.FAILED, self._failure(last)
-        if self.watch.launch is None and last.meaning is Meaning.UNKNOWN_LAUNCH:
+        if self.watch.launch is None and self.watch.unknown:
             return Outcome.FAILED, failures.never_seen(self.ref, seconds, ours=self.ours)
         if sent.answer.meaning not in _TAKEN:
             return Outcome.FAILED, self._failure(sent.answer, sent)
@@ -183,7 +184,7 @@ class Delivery:
     def _pause(self, looks: int, answer: Answer, until: Deadline) -> bool:
         """Wait before the next reading; False when the time is up or the waiting was ended."""
         left = until.remaining(self._now())
-        if left < _SHORTEST_WAIT or self.stop.is_set():
+        if left < _TOO_LATE or self.stop.is_set():
             return False
         # Half of what is left, at most, so that the last reading is close to the end and still in time.
         wait = min(exponential(looks, FIRST_LOOK, LONGEST_LOOK, 0.5), left / 2)

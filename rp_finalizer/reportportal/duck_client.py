@@ -77,11 +77,11 @@ class DuckClient:
         value = getattr(self._client, name, None)
         if callable(value):
             value = value()
-        if callable(getattr(value, "result", None)):
-            done = getattr(value, "done", None)
-            settled = not callable(done) or done()
-            value = value.result() if settled else value.result(timeout=deadline.remaining(monotonic()))
-        return value
+        result, done = getattr(value, "result", None), getattr(value, "done", None)
+        if not callable(result):
+            return value
+        settled = not callable(done) or done()
+        return result() if settled else result(timeout=deadline.remaining(monotonic()))
 
     def _method(self, name: str) -> Callable[..., Any] | None:
         method = getattr(self._client, name, None)
