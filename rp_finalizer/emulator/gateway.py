@@ -7,7 +7,7 @@ import logging
 import time
 from typing import TYPE_CHECKING, Any
 
-from fastapi import FastAPI, Request, Response
+from fastapi import APIRouter, FastAPI, Request, Response
 from starlette.requests import ClientDisconnect
 
 from rp_finalizer.emulator import item_calls, launch_calls, managing_calls, reading_calls
@@ -26,16 +26,14 @@ if TYPE_CHECKING:
 
 _LOG = logging.getLogger(__name__)
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
-OPERATIONS = (
-    *launch_calls.OPERATIONS,
-    *item_calls.OPERATIONS,
-    *reading_calls.OPERATIONS,
-    *managing_calls.OPERATIONS,
+OPERATIONS = sorted(
+    (*item_calls.OPERATIONS, *launch_calls.OPERATIONS, *reading_calls.OPERATIONS, *managing_calls.OPERATIONS),
+    key=lambda operation: operation.path.startswith("/api/v1/") and operation in item_calls.OPERATIONS,
 )
-"""In the order in which paths are compared: what is called often and in a run comes first."""
+"""In the order in which paths are compared: what clients call most comes first, reporting over v1 last."""
 
 
-def build_app(state: ServerState, prefix: str) -> FastAPI:
+def build_app(state: ServerState, prefix: str, control: APIRouter) -> FastAPI:
     """Make the application that serves a state; `prefix` is a path that everything but `/control` lies under."""
     app = FastAPI(
         title="ReportPortal, emulated",
@@ -54,6 +52,7 @@ def build_app(state: ServerState, prefix: str) -> FastAPI:
             response_class=Response,
             response_model=None,
         )
+    app.include_router(control)
     for root in ("api", "uat"):
         unknown = Operation(CallKind.OTHER, "", f"/{root}/{{rest:path}}", _unknown)
         endpoint = _endpoint(state, unknown, prefix)

@@ -55,8 +55,7 @@ class Emulator:
 
     def __enter__(self) -> Self:
         """Listen, and serve until the block is left."""
-        app = build_app(self._state, self._prefix)
-        app.router.routes[:0] = control_router(self._state).routes
+        app = build_app(self._state, self._prefix, control_router(self._state))
         self._server = _Server(app, self._state, _listen(self._host, self._port))
         self._port = self._server.port
         self._server.start()
