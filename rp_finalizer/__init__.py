@@ -10,7 +10,6 @@ if TYPE_CHECKING:
     from rp_finalizer.errors import (
         BadLaunchError,
         EndpointError,
-        FinalizationFailed,
         FinalizerError,
         FinishArgumentError,
         ForkedCallError,
@@ -22,7 +21,7 @@ if TYPE_CHECKING:
     from rp_finalizer.launch_finalizer import LaunchFinalizer, finalizing
     from rp_finalizer.outcome import ErrorKind, Outcome, Step
     from rp_finalizer.ports import Pending
-    from rp_finalizer.report import Report
+    from rp_finalizer.report import FinalizationFailed, Report
     from rp_finalizer.settings import Settings
 
 __all__ = [
@@ -52,7 +51,6 @@ _HOMES = {
     "errors": (
         "BadLaunchError",
         "EndpointError",
-        "FinalizationFailed",
         "FinalizerError",
         "FinishArgumentError",
         "ForkedCallError",
@@ -65,7 +63,7 @@ _HOMES = {
     "launch_finalizer": ("LaunchFinalizer", "finalizing"),
     "outcome": ("ErrorKind", "Outcome", "Step"),
     "ports": ("Pending",),
-    "report": ("Report",),
+    "report": ("FinalizationFailed", "Report"),
     "settings": ("Settings",),
 }
 

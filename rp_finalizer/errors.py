@@ -2,11 +2,6 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    from rp_finalizer.report import Report
-
 
 class FinalizerError(Exception):
     """Something that rp-finalizer was asked to do cannot be done."""
@@ -104,19 +99,3 @@ class ForkedCallError(FinalizerError, RuntimeError):
     def __str__(self) -> str:
         """Name the launch, and who finishes it."""
         return f"launch {self.key} belongs to the process that this one was forked from, and is finished there"
-
-
-class FinalizationFailed(FinalizerError):  # noqa: N818  the promised name: an outcome, not a fault of the caller
-    """With `strict`: the launch was left unfinished. Carries the full report."""
-
-    def __init__(self, report: Report) -> None:
-        super().__init__(report)
-        self.report = report
-
-    def __str__(self) -> str:
-        """Say what became of the launch, why, and what to do."""
-        error = self.report.error
-        launch = self.report.launch
-        name = launch.uuid if launch and launch.uuid else "the launch"
-        reason = f": {error.message}; {error.hint}" if error else ""
-        return f"{name} is {self.report.outcome}{reason}"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 from rp_finalizer import failures
@@ -39,6 +40,17 @@ class Target:
     api: LaunchApi
     endpoint: Endpoint
     project: str
+
+    def look_up(self, ref: LaunchRef, deadline: Deadline) -> Answer:
+        """Read a launch by whichever name is known."""
+        if ref.uuid is not None:
+            return self.api.launch_by_uuid(ref.uuid, deadline)
+        assert ref.id is not None  # noqa: S101  a ref has one of the two
+        return self.api.launch_by_id(ref.id, deadline)
+
+    def page(self, launch: Launch) -> str:
+        """Give the launch's page for people."""
+        return self.endpoint.launch_page(self.project, launch.id, launch.mode)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,7 +115,7 @@ class _Finalization:
     def _sequence(self) -> tuple[Outcome | None, Failure | None]:
         ref = self._resolve()
         if self.finish is None:
-            return None, None
+            return None, self._look_closer(ref)
         self._flush()
         if ref is None:
             return self._without_launch()
@@ -130,6 +142,14 @@ class _Finalization:
             if self.resolution.ref is None:
                 note.result = StepResult.FAILED
         return self.resolution.ref
+
+    def _look_closer(self, ref: LaunchRef | None) -> Failure | None:
+        """For a preview: read the launch, and say what would stand in the way."""
+        if ref is None or self.of.target is None or self.launch is not None:
+            return self._without_launch()[1] if ref is None else None
+        answer = self.resolution.refusal or self._look_up(ref)
+        self.launch = answer.launch
+        return None if answer.ok else failures.failure_of(answer, ref, self.of.target.project)
 
     def _flush(self) -> None:
         if self.of.client is None:
@@ -183,14 +203,7 @@ class _Finalization:
     def _look_up(self, ref: LaunchRef) -> Answer:
         target = self.of.target
         assert target is not None  # noqa: S101  handed to the resolver only with a target
-
-        def attempt() -> Answer:
-            if ref.uuid is not None:
-                return target.api.launch_by_uuid(ref.uuid, self.deadline)
-            assert ref.id is not None  # noqa: S101  a ref has one of the two
-            return target.api.launch_by_id(ref.id, self.deadline)
-
-        return self.of.retry(attempt, self.deadline).answer
+        return self.of.retry(partial(target.look_up, ref, self.deadline), self.deadline).answer
 
     def _without_launch(self) -> Ending:
         if self.resolution.refusal is not None:
@@ -223,7 +236,7 @@ class _Finalization:
             number=launch.number,
             name=launch.name,
             status=launch.status,
-            url=target.endpoint.launch_page(target.project, launch.id, launch.mode),
+            url=target.page(launch),
             source=self._source(),
         )
 

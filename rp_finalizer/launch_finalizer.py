@@ -7,11 +7,10 @@ import threading
 from typing import TYPE_CHECKING, Any
 
 from rp_finalizer.deadline import Deadline
-from rp_finalizer.errors import FinalizationFailed
 from rp_finalizer.finish import Finish
 from rp_finalizer.outcome import Outcome, Step, StepResult
 from rp_finalizer.ports import Flushed, Pending
-from rp_finalizer.report import Report, StepRecord
+from rp_finalizer.report import FinalizationFailed, Report, StepRecord
 from rp_finalizer.report_file import write_report
 from rp_finalizer.single_flight import SingleFlight
 from rp_finalizer.wiring import build_finalizer, configure
@@ -76,17 +75,19 @@ class LaunchFinalizer:
         end_time: datetime | float | str | None = None,
         attributes: Mapping[str, Any] | Iterable[Any] | None = None,
         description: str | None = None,
+        timeout: float | None = None,
     ) -> Report:
         """Finish the launch, read it back, and report; the client stays usable.
 
         A launch that is finished stays so: a second call gives the same report and sends nothing. After an outcome
-        that is not final, a call tries again with a fresh budget. Returns within `timeout` (and at most a second).
+        that is not final, a call tries again with a fresh budget. Returns within `timeout` seconds (the
+        setting, where it is None) and at most a second more.
         Without a `status` the server computes it from the items. Raises `FinishArgumentError` for a bad argument, and
         nothing for troubles of the server or the network.
         """
         now = self._finalizer.clock.epoch()
         finish = Finish.of(now, end_time=end_time, status=status, attributes=attributes, description=description)
-        return self._finish(finish, self._deadline(), again=True)
+        return self._finish(finish, self._deadline(timeout), again=True)
 
     def terminate(self, *, status: str | None = None) -> Report:
         """Finish the launch unless that was done, then flush and close the client, once, whatever happened before.
@@ -151,8 +152,9 @@ class LaunchFinalizer:
             except OSError as error:
                 logger.warning("report_file %s cannot be written: %s", path, error)
 
-    def _deadline(self) -> Deadline:
-        return Deadline.after(self.settings.timeout, self._finalizer.clock.monotonic())
+    def _deadline(self, timeout: float | None = None) -> Deadline:
+        budget = self.settings.timeout if timeout is None else timeout
+        return Deadline.after(budget, self._finalizer.clock.monotonic())
 
 
 class finalizing:  # noqa: N801  used like a function

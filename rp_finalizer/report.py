@@ -8,7 +8,7 @@ from dataclasses import dataclass, fields, is_dataclass, replace
 from enum import StrEnum
 from typing import Any, Self, TypeVar
 
-from rp_finalizer.errors import ReportFormatError
+from rp_finalizer.errors import FinalizerError, ReportFormatError
 from rp_finalizer.launch import LaunchStatus
 from rp_finalizer.outcome import ErrorKind, Outcome, Source, Step, StepResult, Verdict
 
@@ -160,6 +160,22 @@ class Report:
         except (ValueError, RecursionError) as error:
             raise ReportFormatError("", text[:80], "it is not JSON") from error
         return cls.from_dict(data)
+
+
+class FinalizationFailed(FinalizerError):  # noqa: N818  the promised name: an outcome, not a fault of the caller
+    """With `strict`: the launch was left unfinished. Carries the full report."""
+
+    def __init__(self, report: Report) -> None:
+        super().__init__(report)
+        self.report = report
+
+    def __str__(self) -> str:
+        """Say what became of the launch, why, and what to do."""
+        error = self.report.error
+        launch = self.report.launch
+        name = launch.uuid if launch and launch.uuid else "the launch"
+        reason = f": {error.message}; {error.hint}" if error else ""
+        return f"{name} is {self.report.outcome}{reason}"
 
 
 def _plain(value: Any) -> Any:

@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import os
 import random
+from dataclasses import dataclass
+from functools import partial
+from threading import Event
 from typing import TYPE_CHECKING, Any
 
+from rp_finalizer.deadline import Deadline
 from rp_finalizer.errors import SettingsError
+from rp_finalizer.failures import failure_of
 from rp_finalizer.finalizer import Finalizer, Target
 from rp_finalizer.reportportal.client_kinds import adapt, connection_of
 from rp_finalizer.reportportal.launch_sources import (
@@ -25,9 +30,10 @@ from rp_finalizer.system_clock import SystemClock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
-    from threading import Event
 
-    from rp_finalizer.ports import Answer, LaunchSource, ReportingClient
+    from rp_finalizer.launch import Launch, LaunchRef
+    from rp_finalizer.ports import Answer, Clock, LaunchSource, ReportingClient
+    from rp_finalizer.report import Failure
 
 
 def configure(client: Any, settings: Settings | None, overrides: Mapping[str, Any]) -> Settings:
@@ -52,19 +58,7 @@ def build_finalizer(
 ) -> Finalizer:
     """Build the finalizer of one client, or, with no client, of whatever launch is named."""
     clock = SystemClock()
-
-    def tell_wait(seconds: float, answer: Answer) -> None:
-        telling(f"trying again in {seconds:.1f} s: {answer.message}")
-
-    retry = TenacityRetry(
-        attempts=settings.retry_attempts,
-        first=settings.retry_initial,
-        longest=settings.retry_max,
-        clock=clock,
-        stop=stop,
-        chance=random.random,
-        waiting=tell_wait,
-    )
+    retry = _build_retry(settings, clock, stop, telling)
     api, target, missing = _connect(settings)
     shim = adapt(client, api, retry) if client is not None else None
     return Finalizer(
@@ -77,6 +71,21 @@ def build_finalizer(
         missing=missing,
         client=shim,
         telling=telling,
+    )
+
+
+def _build_retry(settings: Settings, clock: Clock, stop: Event, telling: Callable[[str], None]) -> TenacityRetry:
+    def tell_wait(seconds: float, answer: Answer) -> None:
+        telling(f"trying again in {seconds:.1f} s: {answer.message}")
+
+    return TenacityRetry(
+        attempts=settings.retry_attempts,
+        first=settings.retry_initial,
+        longest=settings.retry_max,
+        clock=clock,
+        stop=stop,
+        chance=random.random,
+        waiting=tell_wait,
     )
 
 
@@ -110,3 +119,32 @@ def _sources(client: Any, shim: ReportingClient | None, launch: object, settings
     if settings.launch_file is not None:
         sources.append(LaunchFileSource(settings.launch_file))
     return sources
+
+
+@dataclass(frozen=True, slots=True)
+class Sight:
+    """What the server says of one launch."""
+
+    launch: Launch | None = None
+    url: str | None = None
+    open_items: int | None = None
+    """Items still in progress; None where nobody asked."""
+    failure: Failure | None = None
+    """Why nothing is seen, where nothing is."""
+
+
+def look_at(ref: LaunchRef, settings: Settings, telling: Callable[[str], None]) -> Sight:
+    """Read a launch by either of its names. Raises `SettingsError` when the connection is not set."""
+    settings.require_connection()
+    _, target, _ = _connect(settings)
+    assert target is not None  # noqa: S101  the line before the last has seen to it
+    clock = SystemClock()
+    deadline = Deadline.after(settings.timeout, clock.monotonic())
+    retry = _build_retry(settings, clock, Event(), telling)
+    answer = retry(partial(target.look_up, ref, deadline), deadline).answer
+    if answer.launch is None:
+        return Sight(failure=failure_of(answer, ref, target.project))
+    open_items = None
+    if not answer.launch.status.final:
+        open_items = target.api.items_in_progress(answer.launch.id, deadline).count
+    return Sight(answer.launch, target.page(answer.launch), open_items)

@@ -1,0 +1,100 @@
+"""The options that every command takes, and the settings that they make."""
+
+from __future__ import annotations
+
+import logging
+import os
+import sys
+from dataclasses import dataclass
+from functools import wraps
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from rp_finalizer.errors import SettingsError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rp_finalizer.settings import Settings
+
+_OPTIONS = (
+    click.option("--endpoint", metavar="URL", help="Address of the ReportPortal. [RP_ENDPOINT]"),
+    click.option("--project", metavar="NAME", help="Project. [RP_PROJECT]"),
+    click.option("--api-key-env", metavar="NAME", help="Variable that holds the API key. [RP_API_KEY]"),
+    click.option("--verify-ssl", metavar="true|false|FILE", help="Check the server's certificate. [RP_VERIFY_SSL]"),
+    click.option("--timeout", metavar="SECONDS", help="For the whole finalization. [RP_FINALIZER_TIMEOUT]"),
+    click.option("--config", metavar="FILE", help="Settings, in place of the nearest pyproject.toml."),
+    click.option("-v", "--verbose", count=True, help="Tell each step; twice: and all that is logged."),
+    click.option("-q", "--quiet", is_flag=True, help="Tell nothing but errors."),
+    click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout, all else on stderr."),
+    click.option("--no-color", is_flag=True, help="No colours. [NO_COLOR]"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Common:
+    """What the common options say."""
+
+    endpoint: str | None
+    project: str | None
+    api_key_env: str | None
+    verify_ssl: str | None
+    timeout: str | None
+    config: str | None
+    verbose: int
+    quiet: bool
+    as_json: bool
+    no_color: bool
+
+    def settings(self, **arguments: Any) -> Settings:
+        """Load the settings, these options first. Raises `SettingsError`."""
+        from rp_finalizer.settings import Settings  # noqa: PLC0415  not needed for --help
+
+        return Settings.load(
+            config=self.config,
+            endpoint=self.endpoint,
+            project=self.project,
+            api_key=self._api_key(),
+            verify_ssl=self.verify_ssl,
+            timeout=self.timeout,
+            **arguments,
+        )
+
+    def tell(self, sentence: str) -> None:
+        """Show what is waited for, on a terminal only; the next sentence takes its place."""
+        if sys.stderr.isatty() and not self.quiet:
+            click.echo(f"\r\x1b[K{sentence[:110]}", nl=False, err=True)
+
+    def tell_no_more(self) -> None:
+        """Clear what `tell` left."""
+        if sys.stderr.isatty() and not self.quiet:
+            click.echo("\r\x1b[K", nl=False, err=True)
+
+    def _api_key(self) -> str | None:
+        if self.api_key_env is None:
+            return None
+        key = os.environ.get(self.api_key_env, "")
+        if not key:
+            raise SettingsError(f"--api-key-env names {self.api_key_env}, which is not set or empty: put the key there")
+        return key
+
+
+def common_options(command: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a command the common options, as one `Common` called `common`."""
+
+    @wraps(command)
+    def with_common(**values: Any) -> Any:
+        common = Common(**{name: values.pop(name) for name in Common.__dataclass_fields__})
+        context = click.get_current_context()
+        if common.no_color or os.environ.get("NO_COLOR"):
+            context.color = False
+        level = (logging.ERROR, logging.WARNING, logging.INFO, logging.DEBUG)[
+            0 if common.quiet else min(common.verbose + 1, 3)
+        ]
+        logging.basicConfig(level=level, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
+        return command(common=common, **values)
+
+    for option in reversed(_OPTIONS):
+        with_common = option(with_common)
+    return with_common
