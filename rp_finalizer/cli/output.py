@@ -16,12 +16,12 @@ _COLOURS = {"PASSED": "green", "FAILED": "red", "IN_PROGRESS": "yellow", "INTERR
 
 _SENTENCES = {
     Outcome.FINISHED: "finished and confirmed in {seconds:.2f} s",
-    Outcome.ALREADY_FINISHED: "was finished already, by somebody else; nothing was changed",
+    Outcome.ALREADY_FINISHED: "was finished already; nothing was changed",
     Outcome.NOT_OWNED: "is somebody else's to finish; left open",
     Outcome.ACCEPTED: "the server took the finish, but has not shown it yet",
-    Outcome.DEFERRED: "is not finished; kept to be tried again",
+    Outcome.DEFERRED: "not finished; kept to be tried again",
     Outcome.NOT_STARTED: "there is no launch to finish",
-    Outcome.FAILED: "is NOT finished",
+    Outcome.FAILED: "NOT finished",
 }
 
 

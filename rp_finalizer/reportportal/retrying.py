@@ -17,6 +17,10 @@ if TYPE_CHECKING:
     from rp_finalizer.ports import Clock
 
 
+TOO_LATE = 0.05
+"""Seconds: with less than this left, another request would only be cut off."""
+
+
 def _unavailable(answer: Answer) -> bool:
     return answer.unavailable
 
@@ -58,7 +62,9 @@ class TenacityRetry:
         def wait(state: RetryCallState) -> float:
             asked = _answer(state).retry_after
             own = exponential(state.attempt_number, self._first, self._longest, self._chance())
-            return own if asked is None else max(asked, own)
+            left = deadline.remaining(self._clock.monotonic())
+            # A wait of our own that would pass the end is cut: the time that is left is worth another try.
+            return max(asked or 0.0, own if own < left else left / 2)
 
         def stop(state: RetryCallState) -> bool:
             reason = self._why_stop(state, deadline)
@@ -95,12 +101,10 @@ class TenacityRetry:
         if self._attempts and state.attempt_number >= self._attempts:
             return f"retry_attempts is {self._attempts}"
         left = deadline.remaining(self._clock.monotonic())
-        if state.upcoming_sleep >= left:
-            asked = _answer(state).retry_after
-            if asked is not None and asked >= left:
-                return f"the server asks to wait {asked:.0f} s, and {left:.1f} s are left"
-            return "the time was used up"
-        return None
+        asked = _answer(state).retry_after
+        if asked is not None and asked >= left:
+            return f"the server asks to wait {asked:.0f} s, and {left:.1f} s are left"
+        return "the time was used up" if left < TOO_LATE else None
 
 
 def _answer(state: RetryCallState) -> Answer:

@@ -14,6 +14,7 @@ from queue import SimpleQueue
 from socket import SHUT_RDWR, socket
 from time import monotonic
 from typing import TYPE_CHECKING, Any
+from urllib.parse import urlsplit
 from weakref import WeakSet
 
 import requests
@@ -239,18 +240,25 @@ def _exchange(session: requests.Session, request: dict[str, Any]) -> Reply | NoR
 
 def _no_reply(error: requests.RequestException, *, sent: bool, seconds: float) -> NoReply:
     root = _root(error)
+    at = _host(error)
     if isinstance(error, requests.exceptions.ConnectTimeout):
-        return NoReply(f"no connection within {seconds:.1f} s", sent=False, timed_out=True)
+        return NoReply(f"no connection{at} within {seconds:.1f} s", sent=False, timed_out=True)
     if isinstance(error, requests.exceptions.Timeout):
-        return NoReply(f"no answer within {seconds:.1f} s", sent=True, timed_out=True)
+        return NoReply(f"no answer{at} within {seconds:.1f} s", sent=True, timed_out=True)
     text = f"{type(root).__name__}: {root}" if str(root) else type(root).__name__
     if isinstance(error, requests.exceptions.SSLError):
-        return NoReply(f"TLS failed ({text})", sent=False)
+        return NoReply(f"TLS failed{at} ({text})", sent=False)
     if isinstance(error, requests.exceptions.ProxyError):
         return NoReply(f"the proxy failed ({text})", sent=False)
     # A refused connection and an unknown host come before the request; a reset may come behind it.
     before = isinstance(root, ConnectionRefusedError) or type(root).__name__ in {"gaierror", "NameResolutionError"}
-    return NoReply(f"the connection failed ({text})", sent=sent or not before)
+    return NoReply(f"the connection{at} failed ({text})", sent=sent or not before)
+
+
+def _host(error: requests.RequestException) -> str:
+    """Name the server, and nothing else of the URL."""
+    netloc = urlsplit(error.request.url).netloc if error.request is not None and error.request.url else ""
+    return f" with {netloc}" if isinstance(netloc, str) and netloc else ""
 
 
 def _root(error: BaseException) -> BaseException:
