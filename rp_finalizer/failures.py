@@ -28,7 +28,7 @@ def failure_of(answer: Answer, ref: LaunchRef, project: str, *, tried: str = "")
     return Failure(
         kind=kind,
         message=f"{answer.message or answer.meaning.name.lower()}{f' ({tried})' if tried else ''}",
-        hint=_hint(kind, ref, project),
+        hint=answer.hint or _hint(kind, ref, project),
         status=answer.status,
         code=answer.code,
     )

@@ -79,6 +79,11 @@ class Finalizer:
         """Resolve the launch and report how a finalization would begin. Nothing is sent but look-ups."""
         return _Finalization(self, None, deadline).run()
 
+    def release(self) -> None:
+        """Let go of idle connections."""
+        if self.target is not None:
+            self.target.api.close()
+
 
 @dataclass(slots=True)
 class _Finalization:

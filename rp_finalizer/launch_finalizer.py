@@ -107,7 +107,10 @@ class LaunchFinalizer:
 
     def preview(self) -> Report:
         """Say which launch would be finished, and why that one, without sending or writing anything."""
-        return self._finalizer.preview(self._deadline())
+        try:
+            return self._finalizer.preview(self._deadline())
+        finally:
+            self._finalizer.release()
 
     def pending(self) -> Pending:
         """Tell what the client still holds; None for what cannot be known."""
@@ -116,7 +119,14 @@ class LaunchFinalizer:
     def _finish(self, finish: Finish, deadline: Deadline, *, again: bool) -> Report:
         if self._flights.foreign:
             return Report(Outcome.NOT_OWNED)
-        report = self._flights.run(self._key(deadline), lambda: self._finalizer.finalize(finish, deadline), again=again)
+
+        def fly() -> Report:
+            try:
+                return self._finalizer.finalize(finish, deadline)
+            finally:
+                self._finalizer.release()
+
+        report = self._flights.run(self._key(deadline), fly, again=again)
         if report is not self._report:
             self._publish(report)
         return report
@@ -139,6 +149,7 @@ class LaunchFinalizer:
             until = Deadline(max(deadline.at, clock.monotonic() + CLOSING_TIME))
             late = client.flush(until) if client.pending().logs else Flushed(attempts=0)
             problem = client.terminate(until) or late.problem
+            self._finalizer.release()
             clock.wait(min(settings.delay_after_terminate, deadline.remaining(clock.monotonic())), self._stop)
             result = StepResult.FAILED if problem else StepResult.OK
             return StepRecord(Step.TERMINATE, result, clock.monotonic() - begun, 1, problem)

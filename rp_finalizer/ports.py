@@ -60,6 +60,8 @@ class Answer:
     """Whether the request may have reached the server: if so, a lost answer may hide a success."""
     timed_out: bool = False
     """Whether it was the time that ran out."""
+    hint: str | None = None
+    """What to do about it, where the answer itself tells more than its meaning."""
     failures: int = 0
     """How many members of a batch were refused although the batch was taken."""
 
@@ -154,6 +156,10 @@ class LaunchApi(Protocol):
 
     def items_in_progress(self, launch_id: int, deadline: Deadline) -> Answer:
         """Count the items that are not finished."""
+        ...
+
+    def close(self) -> None:
+        """Let go of idle connections; a later call opens new ones."""
         ...
 
 

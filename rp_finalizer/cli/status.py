@@ -25,7 +25,10 @@ if TYPE_CHECKING:
 @click.argument("launch")
 @common_options
 def command(common: Common, launch: str) -> int:
-    """Show what the server says of LAUNCH, a uuid or a number. Changes nothing."""
+    """Show what the server says of a launch.
+
+    LAUNCH is a uuid or a number. Nothing is changed.
+    """
     ref = LaunchRef.parse(launch)
     settings = common.settings()
     with interruptible():

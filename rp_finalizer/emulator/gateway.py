@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from fastapi import APIRouter, FastAPI, Request, Response
 from starlette.requests import ClientDisconnect
+from starlette.routing import compile_path
 
 from rp_finalizer.emulator import item_calls, launch_calls, managing_calls, reading_calls
 from rp_finalizer.emulator.answers import Answer
@@ -31,6 +33,7 @@ OPERATIONS = sorted(
     key=lambda operation: operation.path.startswith("/api/v1/") and operation in item_calls.OPERATIONS,
 )
 """In the order in which paths are compared: what clients call most comes first, reporting over v1 last."""
+_PATHS = [compile_path(operation.path)[0] for operation in OPERATIONS]
 
 
 def build_app(state: ServerState, prefix: str, control: APIRouter) -> FastAPI:
@@ -81,9 +84,12 @@ async def _elsewhere() -> Response:
 
 
 def _unknown(state: ServerState, call: ApiCall) -> Answer:
-    path = call.path.partition("/api")[2] or call.path
-    body = {"timestamp": format_time(state.clock.now()), "status": 404, "error": "Not Found", "path": path}
-    return Answer(404, body)
+    """Answer a path or method that the server does not have, in its framework's words."""
+    service_path = f"/{call.params['rest']}"
+    known = any(pattern.match(f"/{root}{service_path}") for pattern in _PATHS for root in ("api", "uat"))
+    status = HTTPStatus.METHOD_NOT_ALLOWED if known else HTTPStatus.NOT_FOUND
+    now = format_time(state.clock.now())
+    return Answer(status, {"timestamp": now, "status": status, "error": status.phrase, "path": service_path})
 
 
 def _endpoint(state: ServerState, operation: Operation, prefix: str) -> Callable[[Request], Awaitable[Response]]:

@@ -24,6 +24,11 @@ if TYPE_CHECKING:
 LONGEST_MESSAGE = 300
 """Characters of a server's message that are passed on."""
 
+_ANOTHER = (
+    "this is not ReportPortal's API: check RP_ENDPOINT; where it is right, a proxy stands before it, or its "
+    "gateway answers while the API restarts"
+)
+
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
 
 
@@ -59,12 +64,16 @@ class NoReply:
     sent: bool
     """Whether the request may have reached the server."""
     timed_out: bool = False
+    hint: str | None = None
+    """What to do about it, where the reason tells."""
 
 
 def read_answer(reply: Reply | NoReply, expected: Expected, now: float) -> Answer:
     """Say what an answer means. `now` is in seconds since the epoch, for a Retry-After that names a date."""
     if isinstance(reply, NoReply):
-        return Answer(Meaning.UNAVAILABLE, message=reply.reason, sent=reply.sent, timed_out=reply.timed_out)
+        return Answer(
+            Meaning.UNAVAILABLE, message=reply.reason, sent=reply.sent, timed_out=reply.timed_out, hint=reply.hint
+        )
     document = _json_object(reply.body)
     if reply.status in {200, 201}:
         return _read_success(reply, document, expected)
@@ -77,6 +86,7 @@ def read_answer(reply: Reply | NoReply, expected: Expected, now: float) -> Answe
         code=code,
         message=_message(reply, document),
         retry_after=parse_retry_after(reply.headers.get("retry-after"), now),
+        hint=_ANOTHER if document is None and reply.status < 429 else None,  # noqa: PLR2004  later ones pass
     )
 
 
@@ -125,7 +135,8 @@ def _read_success(reply: Reply, document: Mapping[str, Any] | None, expected: Ex
             except (KeyError, TypeError, ValueError) as error:
                 message = f"answered {reply.status} with JSON that is no launch ({_clean(str(error))})"
                 return Answer(Meaning.UNAVAILABLE, status=reply.status, message=message)
-    return Answer(Meaning.UNAVAILABLE, status=reply.status, message=_message(reply, document))
+    hint = _ANOTHER if document is None else None
+    return Answer(Meaning.UNAVAILABLE, status=reply.status, message=_message(reply, document), hint=hint)
 
 
 def read_launch(document: Mapping[str, Any]) -> Launch:

@@ -15,7 +15,6 @@ from urllib.parse import urljoin
 from requests import codes, exceptions
 
 from rp_finalizer.endpoint import Endpoint
-from rp_finalizer.errors import EndpointError
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -191,19 +190,19 @@ def _read_redirect(endpoint: Endpoint, answer: InfoAnswer) -> ProbeResult:
     if "#notfound" in location:
         # The gateway's answer to all that no service of its takes: also while service-api starts.
         mend = "the API is not there: wait until it has started, or check the address's path"
-    elif meant := _endpoint_of(urljoin(endpoint.api(INFO), location)):
+    elif (meant := _endpoint_meant(endpoint, location)) not in {None, endpoint}:
         mend = f"write {meant}, if that is your ReportPortal"
     else:
         mend = "write the address of the ReportPortal itself, not of what stands before it"
     return ProbeResult(ProbeKind.REDIRECT, detail, mend)
 
 
-def _endpoint_of(url: str) -> Endpoint | None:
-    """Give the endpoint whose info call this URL is."""
-    base = url.partition("?")[0].removesuffix("/")
+def _endpoint_meant(asked: Endpoint, location: str) -> Endpoint | None:
+    """Give the endpoint whose info call a redirect leads to."""
     try:
+        base = urljoin(asked.api(INFO), location).partition("?")[0].removesuffix("/")
         return Endpoint.parse(base.removesuffix(f"/{INFO}")) if base.endswith(f"/api/{INFO}") else None
-    except EndpointError:
+    except ValueError:  # an `EndpointError` is one, too
         return None
 
 

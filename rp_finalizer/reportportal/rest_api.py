@@ -62,6 +62,10 @@ class RestApi:
         """Put a batch of logs, in the client's own multipart form, into the queue."""
         return self._call("POST", "v2", ("log",), Expected.RESPONSES, deadline, files=parts)
 
+    def close(self) -> None:
+        """Let go of idle connections."""
+        self._transport.close()
+
     def _call(
         self,
         method: str,

@@ -11,7 +11,7 @@ import logging
 import threading
 from dataclasses import dataclass, field
 from queue import SimpleQueue
-from socket import SHUT_RDWR, socket
+from socket import SHUT_RDWR, gaierror, socket
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -38,6 +38,10 @@ _OVERTIME = 0.2
 """Seconds that a lane gets beyond the deadline, to say itself what went wrong."""
 
 _CHUNK = 64 * 1024
+
+_TLS = "check the scheme of RP_ENDPOINT; for a certificate of your own set RP_VERIFY_SSL to its CA file"
+_PROXY = "check HTTPS_PROXY and HTTP_PROXY, or name the server in NO_PROXY"
+_NAME = "check the host's name in RP_ENDPOINT, and this machine's name service"
 
 logger = logging.getLogger(__name__)
 
@@ -121,10 +125,19 @@ class _Lane:
         self._session.headers.update({"User-Agent": agent, "Accept": "application/json"})
         self._session.mount("https://", self._adapter)
         self._session.mount("http://", self._adapter)
-        threading.Thread(target=self._serve, name="rp-finalizer-http", daemon=True).start()
+        self._threaded = True
+        try:
+            threading.Thread(target=self._serve, name="rp-finalizer-http", daemon=True).start()
+        except RuntimeError as error:
+            # The interpreter is ending and starts no threads any more: sockets' own time-outs must do.
+            logger.debug("no thread for requests: %s", error)
+            self._threaded = False
 
     def put(self, job: _Job) -> None:
-        self._jobs.put(job)
+        if self._threaded:
+            self._jobs.put(job)
+        else:
+            self._work(job)
 
     def leave(self) -> None:
         """End the thread after what it does now."""
@@ -138,11 +151,14 @@ class _Lane:
     def _serve(self) -> None:
         with self._session:
             while (job := self._jobs.get()) is not None:
-                try:
-                    job.reply = _exchange(self._session, job.request)
-                except Exception as error:  # noqa: BLE001  raised again in the caller's thread
-                    job.error = error
-                job.done.set()
+                self._work(job)
+
+    def _work(self, job: _Job) -> None:
+        try:
+            job.reply = _exchange(self._session, job.request)
+        except Exception as error:  # noqa: BLE001  raised again in the caller's thread
+            job.error = error
+        job.done.set()
 
 
 class Transport:
@@ -247,12 +263,13 @@ def _no_reply(error: requests.RequestException, *, sent: bool, seconds: float) -
         return NoReply(f"no answer{at} within {seconds:.1f} s", sent=True, timed_out=True)
     text = f"{type(root).__name__}: {root}" if str(root) else type(root).__name__
     if isinstance(error, requests.exceptions.SSLError):
-        return NoReply(f"TLS failed{at} ({text})", sent=False)
+        return NoReply(f"TLS failed{at} ({text})", sent=False, hint=_TLS)
     if isinstance(error, requests.exceptions.ProxyError):
-        return NoReply(f"the proxy failed ({text})", sent=False)
+        return NoReply(f"the proxy failed ({text})", sent=False, hint=_PROXY)
     # A refused connection and an unknown host come before the request; a reset may come behind it.
-    before = isinstance(root, ConnectionRefusedError) or type(root).__name__ in {"gaierror", "NameResolutionError"}
-    return NoReply(f"the connection{at} failed ({text})", sent=sent or not before)
+    nameless = isinstance(root, gaierror)
+    before = nameless or isinstance(root, ConnectionRefusedError)
+    return NoReply(f"the connection{at} failed ({text})", sent=sent or not before, hint=_NAME if nameless else None)
 
 
 def _host(error: requests.RequestException) -> str:
