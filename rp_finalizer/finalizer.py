@@ -12,7 +12,8 @@ from rp_finalizer.confirming import Watch
 from rp_finalizer.delivery import Delivery, Ending
 from rp_finalizer.launch import LaunchRef
 from rp_finalizer.outcome import Outcome, Source, Step, StepResult
-from rp_finalizer.report import NOTHING, Failure, Report, ReportedLaunch
+from rp_finalizer.ports import Pending
+from rp_finalizer.report import NOTHING, Count, Failure, Report, ReportedLaunch
 from rp_finalizer.trace import Trace
 
 if TYPE_CHECKING:
@@ -121,9 +122,12 @@ class _Finalization:
         ref = self._resolve()
         if self.finish is None:
             return None, self._look_closer(ref)
-        self._flush()
         if ref is None:
+            # What is held has no launch to go to; it is told, and left to the client's own close.
+            held = self.of.client.pending() if self.of.client else Pending(0, 0)
+            self.report = replace(self.report, abandoned=Count(held.requests, held.logs))
             return self._without_launch()
+        self._flush()
         if self._borrowed() and not self.of.settings.finish_borrowed:
             return Outcome.NOT_OWNED, None
         if self.launch is not None and self.launch.status.final:

@@ -59,6 +59,7 @@ class LaunchFinalizer:
         self._stop = threading.Event()
         self._finalizer = build_finalizer(client, launch, self.settings, self._stop, telling)
         self._flights: SingleFlight[Report] = SingleFlight(lambda report: report.latches)
+        self._ends: dict[str, float] = {}
         self._closing = threading.Lock()
         self._closed = False
         self._report: Report | None = None
@@ -85,8 +86,9 @@ class LaunchFinalizer:
         Without a `status` the server computes it from the items. Raises `FinishArgumentError` for a bad argument, and
         nothing for troubles of the server or the network.
         """
-        now = self._finalizer.clock.epoch()
-        finish = Finish.of(now, end_time=end_time, status=status, attributes=attributes, description=description)
+        finish = Finish.of(
+            self._end(), end_time=end_time, status=status, attributes=attributes, description=description
+        )
         return self._finish(finish, self._deadline(timeout), again=True)
 
     def terminate(self, *, status: str | None = None) -> Report:
@@ -94,8 +96,8 @@ class LaunchFinalizer:
 
         Idempotent: a later call gives the same report.
         """
-        finish = Finish.of(self._finalizer.clock.epoch(), status=status)
         deadline = self._deadline()
+        finish = Finish.of(self._end(), status=status)
         try:
             report = self._finish(finish, deadline, again=False)
         finally:
@@ -134,6 +136,13 @@ class LaunchFinalizer:
     def _key(self, deadline: Deadline) -> str:
         """Name the flight: the launch as it is named first, before anybody is asked about it."""
         return self._finalizer.resolver.first_name(deadline) or "no launch"
+
+    def _end(self) -> float:
+        """Give the end of the launch, in seconds since the epoch: when a finish was asked for first.
+
+        A second try sends the same end time, so that a first one which the server works off late is known as ours.
+        """
+        return self._ends.setdefault(self._key(self._deadline()), self._finalizer.clock.epoch())
 
     def _close(self, deadline: Deadline) -> StepRecord | None:
         """Close the client; None where there is none to close, or it was closed before."""
