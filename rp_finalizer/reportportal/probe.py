@@ -8,7 +8,7 @@ from dataclasses import replace
 from queue import Empty, SimpleQueue
 from threading import Thread
 from time import monotonic
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import requests
 from urllib3.exceptions import InsecureRequestWarning
@@ -107,9 +107,10 @@ def _exchange(
     # Prepared apart from the session, which would add its key, its cookies, or a password out of .netrc.
     request = requests.Request("GET", url, headers={"Accept": "application/json", "User-Agent": "rp-finalizer"})
     with nullcontext(session) if session is not None else requests.Session() as used:
-        routes = used.merge_environment_settings(url, {}, True, verify_ssl, None)  # noqa: FBT003  its own signature
-        timeouts = (timeout_seconds, timeout_seconds)
-        with used.send(request.prepare(), timeout=timeouts, allow_redirects=False, **routes) as response:
+        routes: Any = used.merge_environment_settings(url, {}, True, verify_ssl, None)  # noqa: FBT003  its own signature
+        # Not the session's own sending: even told to follow no redirect, it reads a redirect's body to its end.
+        adapter = used.get_adapter(url)
+        with adapter.send(request.prepare(), timeout=(timeout_seconds, timeout_seconds), **routes) as response:
             body: bytes | None = b""
             for chunk in response.iter_content(_CHUNK):
                 body = (body or b"") + chunk
