@@ -18,7 +18,7 @@ class Result:
     """What became of the call."""
 
     value: Any = None
-    error: Exception | None = None
+    error: BaseException | None = None
     done: threading.Event = field(default_factory=threading.Event)
 
     @property
@@ -39,7 +39,7 @@ def call_within(seconds: float, call: Callable[[], Any]) -> Result:
     def run() -> None:
         try:
             result.value = call()
-        except Exception as error:  # noqa: BLE001  foreign code; handed to the caller, who reports it
+        except BaseException as error:  # noqa: BLE001  foreign code, sys.exit too; handed to the caller, who reports it
             result.error = error
         result.done.set()
 
@@ -49,5 +49,8 @@ def call_within(seconds: float, call: Callable[[], Any]) -> Result:
         # The interpreter is stopping its threads: unbounded is better than not at all.
         logger.debug("no thread for a bounded call: %s", error)
         run()
+        if result.error is not None and not isinstance(result.error, Exception):
+            # On the caller's own thread it may be a signal's.
+            raise result.error from None
     result.done.wait(seconds)
     return result
