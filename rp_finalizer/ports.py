@@ -214,6 +214,8 @@ class Candidate:
     value: str
     origin: str
     """Where exactly it was found, for messages: a variable's name, a file's path."""
+    ambiguous: bool = False
+    """Whether its source names others that fit as well, so that none of them may be taken."""
 
 
 class LaunchSource(Protocol):

@@ -50,13 +50,17 @@ class _Reading:
 
 
 class Resolver:
-    """Asks the sources in their order."""
+    """Asks the sources in their order, and the last resorts only while nothing names a launch."""
 
-    def __init__(self, sources: Sequence[LaunchSource]) -> None:
+    def __init__(self, sources: Sequence[LaunchSource], last_resorts: Sequence[LaunchSource] = ()) -> None:
         self._sources = sources
+        self._last_resorts = last_resorts
 
     def first_name(self, deadline: Deadline) -> str | None:
-        """Give the first well-formed name of a launch, as it stands there; None when there is none."""
+        """Give the first well-formed name of a launch, as it stands there; None when there is none.
+
+        The last resorts are not asked.
+        """
         for source in self._sources:
             for candidate in source.candidates(deadline):
                 reading, _ = _read(candidate)
@@ -70,22 +74,33 @@ class Resolver:
         The server is asked only where that decides something: for a number, which the finish does not take, and
         where the sources disagree. What a client of ours says is never doubted. With no `look_up`, order decides.
         """
+        resolution = self._resolve(self._sources, look_up, deadline, Resolution())
+        for source in self._last_resorts:
+            if any(each.verdict is not Verdict.REFUSED for each in resolution.considered):
+                break
+            resolution = self._resolve([source], look_up, deadline, resolution)
+        return resolution
+
+    @staticmethod
+    def _resolve(
+        sources: Sequence[LaunchSource], look_up: LookUp | None, deadline: Deadline, before: Resolution
+    ) -> Resolution:
         readings: list[_Reading] = []
         warnings: list[str] = []
-        for source in self._sources:
+        for source in sources:
             for candidate in source.candidates(deadline):
                 reading, problem = _read(candidate)
                 readings.append(reading)
                 warnings += [problem] if problem else []
-        taken, refusal = _choose([reading for reading in readings if reading.ref], look_up)
-        if taken is not None:
-            warnings += _judge_rest(taken, readings)
-        considered = tuple(
-            Considered(reading.candidate.source, reading.candidate.value, reading.verdict) for reading in readings
+        taken, refusal = _choose([each for each in readings if each.ref and not each.candidate.ambiguous], look_up)
+        warnings += _judge_rest(taken, readings) if taken else _judge_ambiguous(readings)
+        considered = before.considered + tuple(
+            Considered(each.candidate.source, each.candidate.value, each.verdict) for each in readings
         )
+        told = before.warnings + tuple(warnings)
         if taken is None:
-            return Resolution(considered=considered, warnings=tuple(warnings), refusal=refusal)
-        return Resolution(taken.ref, taken.launch, taken.candidate, considered, tuple(warnings), refusal)
+            return Resolution(considered=considered, warnings=told, refusal=refusal)
+        return Resolution(taken.ref, taken.launch, taken.candidate, considered, told, refusal)
 
 
 def _read(candidate: Candidate) -> tuple[_Reading, str | None]:
@@ -135,6 +150,17 @@ def _judge_rest(taken: _Reading, readings: list[_Reading]) -> list[str]:
                 f"{reading.candidate.value}: the first one is taken"
             )
     return warnings
+
+
+def _judge_ambiguous(readings: list[_Reading]) -> list[str]:
+    """Take none of several that fit equally well: to finish the wrong launch is worse than to finish none."""
+    ambiguous = [reading for reading in readings if reading.candidate.ambiguous]
+    for reading in ambiguous:
+        reading.verdict = Verdict.CONFLICT
+    if not ambiguous:
+        return []
+    names = ", ".join(f"{each.candidate.value} ({each.candidate.origin})" for each in ambiguous)
+    return [f"several launches fit: {names}; name one of them"]
 
 
 def _same(one: LaunchRef, other: LaunchRef) -> bool:
