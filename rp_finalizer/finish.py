@@ -63,7 +63,8 @@ class Finish:
 
         The end time is a datetime (without a zone: local time), milliseconds since the epoch as a number or
         as digits, or ISO 8601 text; None means now. Attributes are a mapping, or a sequence of mappings with `key`
-        and `value` or of `KEY:VALUE` texts. Raises `FinishArgumentError`.
+        and `value` or of `KEY:VALUE` texts; `system` in a mapping hides the rest of it, as the client has it. Raises
+        `FinishArgumentError`.
         """
         return cls(
             end_ms=_read_end(end_time, now),
@@ -117,14 +118,22 @@ def _read_iso(text: str) -> int:
 
 
 def _to_ms(date: datetime) -> int:
-    return int(date.replace(microsecond=0).timestamp()) * 1000 + date.microsecond // 1000
+    try:
+        seconds = int(date.replace(microsecond=0).timestamp())
+    except (ValueError, OverflowError, OSError):
+        # A date without a zone, so near to an end of the calendar that its time in UTC lies beyond.
+        return -1
+    return seconds * 1000 + date.microsecond // 1000
 
 
 def _read_attributes(attributes: object) -> Iterable[Attribute]:
     if attributes is None:
         return
     if isinstance(attributes, Mapping):
-        attributes = [{"key": key, "value": value} for key, value in attributes.items()]
+        hidden = attributes.get("system", False)
+        attributes = [
+            {"key": key, "value": value, "system": hidden} for key, value in attributes.items() if key != "system"
+        ]
     if isinstance(attributes, str) or not isinstance(attributes, Iterable):
         raise FinishArgumentError("attributes", attributes, "they are a mapping or a sequence")
     for attribute in attributes:
@@ -133,7 +142,7 @@ def _read_attributes(attributes: object) -> Iterable[Attribute]:
                 yield attribute
             case str():
                 yield Attribute.parse(attribute)
-            case {"value": value} if str(value).strip():
+            case {"value": value} if value is not None and str(value).strip():
                 key = attribute.get("key")
                 yield Attribute(None if key is None else str(key), str(value), bool(attribute.get("system", False)))
             case _:

@@ -61,9 +61,11 @@ class LaunchRef:
         """
         stripped = text.strip()
         if stripped.isascii() and stripped.isdigit():
-            if not 1 <= int(stripped[:20]) <= MAX_LAUNCH_ID:
+            # Leading zeros say nothing, and Python refuses to convert some thousand digits.
+            number = int(stripped.lstrip("0")[:20] or "0")
+            if not 1 <= number <= MAX_LAUNCH_ID:
                 raise BadLaunchError(text, f"a launch number lies between 1 and {MAX_LAUNCH_ID}")
-            return cls(id=int(stripped))
+            return cls(id=number)
         if _UUID.fullmatch(stripped.lower()):
             return cls(uuid=str(UUID(stripped)))
         raise BadLaunchError(text, "a launch is named by its uuid or by its number on the server")
