@@ -200,14 +200,12 @@ class SaveLog:
         return request
 
 
-def parse_bulk_finish(body: object) -> dict[int, FinishExecution]:
-    """Read the body of a bulk stop: `entities`, by the launches' numbers."""
+def parse_entities(body: object) -> dict[int, Any]:
+    """Read the body of a bulk call: `entities`, by the launches' numbers."""
     entities = body.get("entities") if isinstance(body, dict) else None
     if not isinstance(entities, dict) or not entities:
         raise Refusal(ErrorType.INCORRECT_REQUEST, ValueProblem.null("entities"))
-    requests: dict[int, FinishExecution] = {}
-    for name, entity in entities.items():
-        if not str(name).isdigit():
+    for name in entities:
+        if not name.isascii() or not name.isdigit():
             raise Refusal(ErrorType.INCORRECT_REQUEST, f"[Cannot deserialize Map key of type Long from '{name}'] ")
-        requests[int(name)] = FinishExecution.parse(entity)
-    return requests
+    return {int(name): entity for name, entity in entities.items()}

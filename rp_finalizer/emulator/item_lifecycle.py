@@ -150,8 +150,10 @@ def _correct_parents(store: Store, item: StoredItem, now: int) -> None:
     if item.parent_id is None:
         return
     parent = store.items[item.parent_id]
+    if not parent.has_children or not parent.status.final:
+        return
     descendants = list(store.descendants_of(parent.id))
-    if not parent.has_children or not parent.status.final or any(not below.status.final for below in descendants):
+    if any(not below.status.final for below in descendants):
         return
     status = _combined(descendants)
     if status is not parent.status:

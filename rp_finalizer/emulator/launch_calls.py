@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 from rp_finalizer.emulator import launch_lifecycle
 from rp_finalizer.emulator.api_call import Operation, created, ok
-from rp_finalizer.emulator.bodies import FinishExecution, StartLaunch, parse_bulk_finish
+from rp_finalizer.emulator.bodies import FinishExecution, StartLaunch, parse_entities
 from rp_finalizer.emulator.journal import CallKind
 from rp_finalizer.emulator.reporting_queue import Message
 
@@ -85,7 +85,8 @@ def stop(state: ServerState, call: ApiCall) -> Answer:
 
 def stop_several(state: ServerState, call: ApiCall) -> Answer:
     """Stop launches, all or none."""
-    requests = parse_bulk_finish(call.json())
+    entities = parse_entities(call.json())
+    requests = {launch_id: FinishExecution.parse(entity) for launch_id, entity in entities.items()}
     member = call.reporter(state)
     for launch_id, request in requests.items():
         launch_lifecycle.demand_stoppable(state.store, member, launch_id, request)

@@ -5,13 +5,14 @@ from __future__ import annotations
 import base64
 import binascii
 import time
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 from rp_finalizer.emulator import resources
 from rp_finalizer.emulator.accounts import demand_launch_rights
 from rp_finalizer.emulator.answers import Answer
 from rp_finalizer.emulator.api_call import Operation, ok
+from rp_finalizer.emulator.bodies import parse_entities
 from rp_finalizer.emulator.fields import FieldReader
 from rp_finalizer.emulator.journal import CallKind
 from rp_finalizer.emulator.reading_calls import find_item
@@ -26,41 +27,76 @@ if TYPE_CHECKING:
 OAUTH_CLIENT = ("ui", "uiman")
 
 
+@dataclass(frozen=True, slots=True)
+class _Update:
+    """What an update may change; None leaves a field as it is."""
+
+    mode: str | None
+    description: str | None
+    attributes: tuple[Attribute, ...] | None
+
+    @classmethod
+    def parse(cls, body: object) -> _Update:
+        fields = FieldReader(body)
+        mode = fields.choice("mode", frozenset({"DEFAULT", "DEBUG"}))
+        update = cls(mode, fields.text("description"), fields.attributes())
+        fields.refuse_problems()
+        return update
+
+
 def update_launch(state: ServerState, call: ApiCall) -> Answer:
     """Change a launch's mode, description or attributes; never its status or end."""
     launch_id = call.number("launch")
-    fields = FieldReader(call.json())
+    update = _Update.parse(call.json())
+    _demand_changeable(state, call.reporter(state), launch_id)
+    return ok(_update_launch(state, launch_id, update))
+
+
+def update_launches(state: ServerState, call: ApiCall) -> Answer:
+    """Change several launches, all or none."""
+    updates = {number: _Update.parse(entity) for number, entity in parse_entities(call.json()).items()}
     member = call.reporter(state)
+    for launch_id in updates:
+        _demand_changeable(state, member, launch_id)
+    return ok([_update_launch(state, launch_id, update) for launch_id, update in updates.items()])
+
+
+def _demand_changeable(state: ServerState, member: Member, launch_id: int) -> None:
     launch = state.store.launches.get(launch_id)
     if launch is None:
         raise Refusal(ErrorType.LAUNCH_NOT_FOUND, launch_id)
     demand_launch_rights(member, launch)
-    mode, description = fields.choice("mode", frozenset({"DEFAULT", "DEBUG"})), fields.text("description")
-    attributes = _overwritten(launch.attributes, fields.attributes())
-    fields.refuse_problems()
+
+
+def _update_launch(state: ServerState, launch_id: int, update: _Update) -> dict[str, str]:
+    launch = state.store.launches[launch_id]
     state.store.put_launch(
         replace(
             launch,
-            mode=mode or launch.mode,
-            description=launch.description if description is None else description,
-            attributes=attributes,
+            mode=update.mode or launch.mode,
+            description=launch.description if update.description is None else update.description,
+            attributes=_overwritten(launch.attributes, update.attributes),
             last_modified=state.clock.now(),
         )
     )
-    return ok({"message": f"Launch with ID = '{launch_id}' successfully updated."})
+    return {"message": f"Launch with ID = '{launch_id}' successfully updated."}
 
 
 def update_item(state: ServerState, call: ApiCall) -> Answer:
     """Change an item's description or attributes."""
-    found = find_item(state, str(call.number("item")))
-    fields = FieldReader(call.json())
+    number = call.number("item")
+    update = _Update.parse(call.json())
     member = call.reporter(state)
+    found = find_item(state, str(number))
     demand_launch_rights(member, state.store.launches[found.launch_id])
-    description = fields.text("description")
-    attributes = _overwritten(found.attributes, fields.attributes())
-    fields.refuse_problems()
-    described = found.description if description is None else description
-    state.store.put_item(replace(found, description=described, attributes=attributes, last_modified=state.clock.now()))
+    state.store.put_item(
+        replace(
+            found,
+            description=found.description if update.description is None else update.description,
+            attributes=_overwritten(found.attributes, update.attributes),
+            last_modified=state.clock.now(),
+        )
+    )
     return ok({"message": f"TestItem with ID = '{found.id}' successfully updated."})
 
 
@@ -147,6 +183,7 @@ def me(state: ServerState, call: ApiCall) -> Answer:
 
 
 OPERATIONS = (
+    Operation(CallKind.UPDATE_LAUNCH, "PUT", "/api/v1/{project}/launch/update", update_launches),
     Operation(CallKind.UPDATE_LAUNCH, "PUT", "/api/v1/{project}/launch/{launch}/update", update_launch),
     Operation(CallKind.DELETE_LAUNCH, "DELETE", "/api/v1/{project}/launch/{launch}", delete_launch),
     Operation(CallKind.DELETE_LAUNCH, "DELETE", "/api/v1/{project}/launch", delete_launches),

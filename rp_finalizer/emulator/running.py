@@ -236,6 +236,7 @@ class _Server:
             raise error
 
     def stop(self) -> None:
+        self._state.call_soon(self._cut_off)
         self._uvicorn.should_exit = True
         self._thread.join(SHUTDOWN_LIMIT)
         self._listener.close()
@@ -260,10 +261,16 @@ class _Server:
         finally:
             state.loop = None
             worker.cancel()
-            for connection in list(self._uvicorn.server_state.connections):
-                if connection.transport is not None:
-                    connection.transport.abort()
+            self._cut_off()
             await asyncio.sleep(0)
+
+    def _cut_off(self) -> None:
+        """Drop all connections: uvicorn would answer 500 to calls that hang, as no server does that is killed."""
+        for server in self._uvicorn.servers:
+            server.close()
+        for connection in list(self._uvicorn.server_state.connections):
+            if connection.transport is not None:
+                connection.transport.abort()
 
 
 async def _work_off(state: ServerState) -> None:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import requests
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
 START = 1_700_000_000_000
 """When test launches start, in milliseconds since the epoch."""
@@ -67,7 +67,7 @@ class RpApi:
         return self.call("PUT", f"/{version}/{self.project}/item/{item}", body)
 
     def log_batch(
-        self, entries: list[Mapping[str, Any]], files: Mapping[str, bytes] | None = None, version: str = "v2"
+        self, entries: Sequence[object], files: Mapping[str, bytes] | None = None, version: str = "v2"
     ) -> requests.Response:
         parts: list[tuple[str, Any]] = [("json_request_part", (None, json.dumps(entries), "application/json"))]
         parts += [("file", (name, content, "text/plain")) for name, content in (files or {}).items()]
