@@ -14,6 +14,7 @@ from rp_finalizer.errors import SettingsError
 from rp_finalizer.failures import failure_of
 from rp_finalizer.finalizer import Finalizer, Target
 from rp_finalizer.reportportal.client_kinds import adapt, connection_of
+from rp_finalizer.reportportal.credentials import ApiKey, PasswordGrant
 from rp_finalizer.reportportal.launch_sources import (
     ArgumentSource,
     ClientSource,
@@ -95,16 +96,14 @@ def _connect(settings: Settings) -> tuple[RestApi | None, Target | None, str]:
     except SettingsError as error:
         return None, None, "; ".join(error.problems)
 
-    def key() -> str:
-        return connection.api_key
-
     transport = Transport(
-        key=key,
         verify=connection.verify_ssl,
         connect_timeout=connection.connect_timeout,
         read_timeout=connection.read_timeout,
     )
-    api = RestApi(transport, connection.endpoint, connection.project, key)
+    given = connection.credentials
+    credentials = ApiKey(given) if isinstance(given, str) else PasswordGrant(given, transport)
+    api = RestApi(transport, connection.endpoint, connection.project, credentials)
     return api, Target(api, connection.endpoint, connection.project), ""
 
 

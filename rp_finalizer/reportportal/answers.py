@@ -70,13 +70,18 @@ class NoReply:
 
 def read_answer(reply: Reply | NoReply, expected: Expected, now: float) -> Answer:
     """Say what an answer means. `now` is in seconds since the epoch, for a Retry-After that names a date."""
+    if isinstance(reply, NoReply) or reply.status not in {200, 201}:
+        return read_refusal(reply, now)
+    return _read_success(reply, _json_object(reply.body), expected)
+
+
+def read_refusal(reply: Reply | NoReply, now: float) -> Answer:
+    """Say what an answer means that is not the success that was hoped for. `now` is as above."""
     if isinstance(reply, NoReply):
         return Answer(
             Meaning.UNAVAILABLE, message=reply.reason, sent=reply.sent, timed_out=reply.timed_out, hint=reply.hint
         )
     document = _json_object(reply.body)
-    if reply.status in {200, 201}:
-        return _read_success(reply, document, expected)
     code = document.get("errorCode") if document else None
     if isinstance(code, bool) or not isinstance(code, int):
         code = None

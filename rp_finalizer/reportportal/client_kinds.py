@@ -12,7 +12,18 @@ if TYPE_CHECKING:
     from rp_finalizer.ports import ReportingClient, Retry
     from rp_finalizer.reportportal.rest_api import RestApi
 
-_CONNECTION = {"endpoint": ("endpoint",), "project": ("project",), "api_key": ("api_key", "token")}
+_CONNECTION = {
+    "endpoint": ("endpoint",),
+    "project": ("project",),
+    "api_key": ("api_key", "token"),
+    "oauth_uri": ("oauth_uri",),
+    "oauth_username": ("oauth_username",),
+    "oauth_password": ("oauth_password",),
+    "oauth_client_id": ("oauth_client_id",),
+    "oauth_client_secret": ("oauth_client_secret",),
+    "oauth_scope": ("oauth_scope",),
+}
+"""Our settings, and the attributes of clients that hold them."""
 
 
 def adapt(client: Any, api: RestApi | None, retry: Retry) -> ReportingClient:

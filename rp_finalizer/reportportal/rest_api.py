@@ -6,15 +6,15 @@ import time
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
+from rp_finalizer.ports import Meaning
 from rp_finalizer.reportportal.answers import Expected, read_answer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from rp_finalizer.deadline import Deadline
     from rp_finalizer.endpoint import Endpoint
     from rp_finalizer.finish import Attribute, Finish
     from rp_finalizer.ports import Answer
+    from rp_finalizer.reportportal.credentials import Credentials
     from rp_finalizer.reportportal.transport import Transport
 
 
@@ -25,11 +25,11 @@ class RestApi:
     never leaves its segment of the path.
     """
 
-    def __init__(self, transport: Transport, endpoint: Endpoint, project: str, key: Callable[[], str | None]) -> None:
+    def __init__(self, transport: Transport, endpoint: Endpoint, project: str, credentials: Credentials) -> None:
         self._transport = transport
         self._endpoint = endpoint
         self._project = project
-        self._key = key
+        self._credentials = credentials
 
     def launch_by_uuid(self, uuid: str, deadline: Deadline) -> Answer:
         """Read a launch by its uuid."""
@@ -76,11 +76,18 @@ class RestApi:
         **content: Any,
     ) -> Answer:
         url = self._endpoint.project_api(version, self._project, *segments)
-        answer = read_answer(self._transport.send(method, url, deadline, **content), expected, time.time())
-        key = self._key()
-        if key and key in answer.message:
+
+        def ask(token: str) -> Answer:
+            reply = self._transport.send(method, url, deadline, token=token, **content)
+            answer = read_answer(reply, expected, time.time())
             # A gateway's error page may show the request that it got.
-            return replace(answer, message=answer.message.replace(key, "****"))
+            return replace(answer, message=self._credentials.masked(answer.message))
+
+        token = self._credentials.token(deadline)
+        answer = ask(token) if isinstance(token, str) else token
+        if answer.meaning is Meaning.UNAUTHORIZED and isinstance(token, str) and self._credentials.renew(token):
+            token = self._credentials.token(deadline)
+            answer = ask(token) if isinstance(token, str) else token
         return answer
 
 

@@ -27,8 +27,6 @@ from urllib3.exceptions import HTTPError
 from rp_finalizer.reportportal.answers import NoReply, Reply
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from rp_finalizer.deadline import Deadline
 
 LARGEST_BODY = 1024 * 1024
@@ -47,15 +45,14 @@ logger = logging.getLogger(__name__)
 
 
 class _Bearer(AuthBase):
-    """Sets the key, and keeps requests from taking another one out of a .netrc file."""
+    """Sets the token, and keeps requests from taking a password out of a .netrc file."""
 
-    def __init__(self, key: Callable[[], str | None]) -> None:
-        self._key = key
+    def __init__(self, token: str | None) -> None:
+        self._token = token
 
     def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        key = self._key()
-        if key is not None:
-            request.headers["Authorization"] = f"Bearer {key}"
+        if self._token is not None:
+            request.headers["Authorization"] = f"Bearer {self._token}"
         return request
 
 
@@ -167,13 +164,11 @@ class Transport:
     def __init__(
         self,
         *,
-        key: Callable[[], str | None],
         verify: bool | str = True,
         connect_timeout: float = 5.0,
         read_timeout: float = 10.0,
         agent: str = "rp-finalizer",
     ) -> None:
-        self._auth = _Bearer(key)
         self._verify = verify
         self._connect_timeout = connect_timeout
         self._read_timeout = read_timeout
@@ -181,10 +176,13 @@ class Transport:
         self._lock = threading.Lock()
         self._idle: list[_Lane] = []
 
-    def send(self, method: str, url: str, deadline: Deadline, **content: Any) -> Reply | NoReply:
+    def send(
+        self, method: str, url: str, deadline: Deadline, *, token: str | None = None, **content: Any
+    ) -> Reply | NoReply:
         """Send one request and give its answer, or why there is none. Returns within the deadline + 0.2 s.
 
-        `content` is what `requests` takes: json, files, params, headers. No redirect is followed.
+        `token` is the bearer token; `content` is what `requests` takes: json, data, files, params, headers. No redirect
+        is followed.
         """
         remaining = deadline.remaining(monotonic())
         if remaining <= 0:
@@ -193,7 +191,7 @@ class Transport:
             {
                 "method": method,
                 "url": url,
-                "auth": self._auth,
+                "auth": _Bearer(token),
                 "verify": self._verify,
                 "timeout": (min(self._connect_timeout, remaining), min(self._read_timeout, remaining)),
                 "allow_redirects": False,

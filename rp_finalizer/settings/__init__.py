@@ -1,7 +1,7 @@
 """What may be configured, with bounds and origins; `Settings.load` is where to begin."""
 
 from rp_finalizer.settings.kinds import DAY, MASK, SWITCH, Kind, Setting
-from rp_finalizer.settings.settings import DEFAULT, SETTINGS, SLOTS, Connection, Settings
+from rp_finalizer.settings.settings import DEFAULT, SETTINGS, SLOTS, Connection, OAuth, Settings
 
 __all__ = [
     "DAY",
@@ -12,6 +12,7 @@ __all__ = [
     "SWITCH",
     "Connection",
     "Kind",
+    "OAuth",
     "Setting",
     "Settings",
 ]

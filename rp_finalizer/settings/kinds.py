@@ -7,6 +7,7 @@ import re
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
+from urllib.parse import urlsplit
 
 from rp_finalizer.endpoint import Endpoint, validate_project
 
@@ -157,6 +158,21 @@ def _read_key(raw: Raw) -> str | None:
     return _text(raw) or None
 
 
+def _read_word(raw: Raw) -> str | None:
+    if any(ord(letter) < ord(" ") for letter in _text(raw)):
+        raise ValueError("it holds a control character")
+    return _text(raw) or None
+
+
+def _read_token_address(raw: Raw) -> str:
+    address = urlsplit(_text(raw))
+    if address.scheme not in {"http", "https"} or not address.hostname or "@" in address.netloc:
+        raise ValueError
+    if re.search(r"[\x00-\x20]", _text(raw)):
+        raise ValueError("it holds a blank or a control character")
+    return _text(raw)
+
+
 def _text(raw: Raw) -> str:
     if not isinstance(raw.value, str):
         raise ValueError  # noqa: TRY004  as above
@@ -171,3 +187,6 @@ ENDPOINT = Kind(_read_endpoint, "an address like https://rp.example.com")
 PROJECT = Kind(_read_project, "a project's name")
 KEY = Kind(_read_key, "visible ASCII characters")
 """Empty means missing."""
+WORD = Kind(_read_word, "a text")
+"""Empty means missing."""
+TOKEN_ADDRESS = Kind(_read_token_address, "an http or https address without user and password")

@@ -35,8 +35,21 @@ _AT_MOST = (("flush_timeout", "timeout"), ("confirm_timeout", "timeout"), ("retr
 _MENDS = {
     "endpoint": f'give --endpoint, set RP_ENDPOINT, or write endpoint = "https://..." into {TABLE} of pyproject.toml',
     "project": f'give --project, set RP_PROJECT, or write project = "..." into {TABLE} of pyproject.toml',
-    "api_key": "set RP_API_KEY, or name another variable with --api-key-env; never in a file or on a command line",
+    "api_key": "set RP_API_KEY, or name another variable with --api-key-env; never in a file or on a command line; "
+    "or set RP_OAUTH_URI, RP_OAUTH_USERNAME, RP_OAUTH_PASSWORD and RP_OAUTH_CLIENT_ID, all four",
 }
+
+
+@dataclass(frozen=True, slots=True)
+class OAuth:
+    """What a token is asked for with (password grant)."""
+
+    uri: str
+    username: str
+    password: str = field(repr=False)
+    client_id: str
+    client_secret: str | None = field(repr=False)
+    scope: str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +58,8 @@ class Connection:
 
     endpoint: Endpoint
     project: str
-    api_key: str = field(repr=False)
+    credentials: str | OAuth = field(repr=False)
+    """An API key, or what gets a token."""
     verify_ssl: bool | str = True
     connect_timeout: float = 5.0
     read_timeout: float = 10.0
@@ -61,6 +75,16 @@ class Settings:
     endpoint: Endpoint | None = setting(None, kinds.ENDPOINT, "address of the ReportPortal", variable="RP_ENDPOINT")  # noqa: RUF009
     project: str | None = setting(None, kinds.PROJECT, "project on the ReportPortal", variable="RP_PROJECT")
     api_key: str | None = setting(None, kinds.KEY, "API key", variable="RP_API_KEY", secret=True)
+    oauth_uri: str | None = setting(None, kinds.TOKEN_ADDRESS, "address that gives tokens", variable="RP_OAUTH_URI")
+    oauth_username: str | None = setting(None, kinds.WORD, "user to get a token for", variable="RP_OAUTH_USERNAME")
+    oauth_password: str | None = setting(
+        None, kinds.WORD, "that user's password", variable="RP_OAUTH_PASSWORD", secret=True
+    )
+    oauth_client_id: str | None = setting(None, kinds.WORD, "client to get it by", variable="RP_OAUTH_CLIENT_ID")
+    oauth_client_secret: str | None = setting(
+        None, kinds.WORD, "that client's secret", variable="RP_OAUTH_CLIENT_SECRET", secret=True
+    )
+    oauth_scope: str | None = setting(None, kinds.WORD, "scope to ask for", variable="RP_OAUTH_SCOPE")
     verify_ssl: bool | str = setting(
         default=True,
         kind=kinds.VERIFY_SSL,
@@ -155,12 +179,20 @@ class Settings:
 
     def require_connection(self) -> Connection:
         """Give what a request needs. Raises one `SettingsError` that names all that is missing, and what sets it."""
-        if self.endpoint is None or self.project is None or self.api_key is None:
-            missing = [name for name in _MENDS if getattr(self, name) is None]
-            raise SettingsError(*(f"{name} is not set: {_MENDS[name]}" for name in missing))
+        credentials = self._oauth() or self.api_key
+        if self.endpoint is None or self.project is None or credentials is None:
+            held = {"endpoint": self.endpoint, "project": self.project, "api_key": credentials}
+            raise SettingsError(*(f"{name} is not set: {_MENDS[name]}" for name in held if held[name] is None))
         return Connection(
-            self.endpoint, self.project, self.api_key, self.verify_ssl, self.connect_timeout, self.read_timeout
+            self.endpoint, self.project, credentials, self.verify_ssl, self.connect_timeout, self.read_timeout
         )
+
+    def _oauth(self) -> OAuth | None:
+        """Give the password grant when all it needs is set; like the client, it wins over a key then."""
+        uri, user, password, client = self.oauth_uri, self.oauth_username, self.oauth_password, self.oauth_client_id
+        if uri is None or user is None or password is None or client is None:
+            return None
+        return OAuth(uri, user, password, client, self.oauth_client_secret, self.oauth_scope)
 
     def __repr__(self) -> str:
         """Show what differs from the defaults, a secret as `****`."""
