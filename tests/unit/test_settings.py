@@ -12,7 +12,7 @@ import pytest
 from rp_finalizer.endpoint import Endpoint
 from rp_finalizer.errors import SettingsError
 from rp_finalizer.setting_sources import Layer, Raw
-from rp_finalizer.settings import SETTINGS, Settings
+from rp_finalizer.settings import SETTINGS, OAuth, Settings
 
 KEY = "ci_hunter2"
 
@@ -119,7 +119,7 @@ def test_the_connection_has_the_names_that_the_agents_use(tmp_path: Path) -> Non
     )
     connection = settings.require_connection()
     assert connection.endpoint == Endpoint.parse("https://rp.example.com")
-    assert (connection.project, connection.api_key, connection.verify_ssl) == ("demo", KEY, str(ca))
+    assert (connection.project, connection.credentials, connection.verify_ssl) == ("demo", KEY, str(ca))
     assert (connection.connect_timeout, connection.read_timeout) == (1.5, 2.0)
 
 
@@ -337,3 +337,29 @@ def test_settings_are_values() -> None:
     copy = pickle.loads(pickle.dumps(settings))  # noqa: S301  our own bytes
     assert copy == settings
     assert copy.origin("grace") == settings.origin("grace")
+
+
+def test_a_password_grant_stands_in_for_a_key_when_it_is_complete() -> None:
+    """The agents' OAuth variables win over a key, and count only when all that a token needs is set."""
+    grant = {
+        "RP_OAUTH_URI": "https://sso.example.com/token",
+        "RP_OAUTH_USERNAME": "ann",
+        "RP_OAUTH_PASSWORD": "pass word",
+        "RP_OAUTH_CLIENT_ID": "ui",
+    }
+    place = {"RP_ENDPOINT": "https://rp.example.com", "RP_PROJECT": "demo"}
+    credentials = load(place | grant | {"RP_API_KEY": KEY}).require_connection().credentials
+    assert credentials == OAuth("https://sso.example.com/token", "ann", "pass word", "ui", None, None)
+    assert "pass word" not in repr(credentials)
+    for name in grant:
+        with pytest.raises(SettingsError, match="all four"):
+            load(place | {key: value for key, value in grant.items() if key != name}).require_connection()
+
+
+@pytest.mark.parametrize(
+    "uri", ["ftp://sso.example.com", "https://ann:pw@sso.example.com", "sso.example.com", "https://"]
+)
+def test_the_address_of_tokens_is_an_address(uri: str) -> None:
+    """A password goes only to an address that is one."""
+    with pytest.raises(SettingsError, match="RP_OAUTH_URI"):
+        load({"RP_OAUTH_URI": uri})
