@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rp_finalizer.deadline import Deadline
@@ -26,6 +27,19 @@ CLOSING_TIME = 0.5
 """Seconds that closing the client gets at least, even when the budget is used up."""
 
 logger = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Closing:
+    """What the end of the client adds to the report."""
+
+    record: StepRecord
+    late: Flushed
+    """What became of logs that were still held."""
+
+    def amend(self, report: Report) -> Report:
+        late = self.late
+        return report.with_step(self.record).with_late_logs(late.delivered.logs, late.abandoned.logs, late.told_before)
 
 
 class LaunchFinalizer:
@@ -101,9 +115,9 @@ class LaunchFinalizer:
         try:
             report = self._finish(finish, deadline, again=False)
         finally:
-            record = self._close(deadline)
-        if record is not None:
-            report = self._flights.amend(self._key(deadline), lambda kept: kept.with_step(record)) or report
+            closing = self._close(deadline)
+        if closing is not None:
+            report = self._flights.amend(self._key(deadline), closing.amend) or report
             self._publish(report)
         return report
 
@@ -120,7 +134,9 @@ class LaunchFinalizer:
 
     def _finish(self, finish: Finish, deadline: Deadline, *, again: bool) -> Report:
         if self._flights.foreign:
-            return Report(Outcome.NOT_OWNED)
+            # Its report file is the parent's to write.
+            self._report = Report(Outcome.NOT_OWNED)
+            return self._report
 
         def fly() -> Report:
             try:
@@ -144,7 +160,7 @@ class LaunchFinalizer:
         """
         return self._ends.setdefault(self._key(self._deadline()), self._finalizer.clock.epoch())
 
-    def _close(self, deadline: Deadline) -> StepRecord | None:
+    def _close(self, deadline: Deadline) -> _Closing | None:
         """Close the client; None where there is none to close, or it was closed before."""
         client, clock, settings = self._finalizer.client, self._finalizer.clock, self.settings
         if client is None or self._flights.foreign:
@@ -161,7 +177,7 @@ class LaunchFinalizer:
             self._finalizer.release()
             clock.wait(min(settings.delay_after_terminate, deadline.remaining(clock.monotonic())), self._stop)
             result = StepResult.FAILED if problem else StepResult.OK
-            return StepRecord(Step.TERMINATE, result, clock.monotonic() - begun, 1, problem)
+            return _Closing(StepRecord(Step.TERMINATE, result, clock.monotonic() - begun, 1, problem), late)
 
     def _publish(self, report: Report) -> None:
         self._report = report

@@ -110,6 +110,8 @@ class Flushed:
     problem: str | None = None
     """Why something was abandoned; None when everything was delivered."""
     timed_out: bool = False
+    told_before: int = 0
+    """Logs that an earlier flush told as abandoned, which this one has taken up again: it counts them anew."""
 
 
 class Clock(Protocol):

@@ -120,6 +120,14 @@ class Report:
         """Give the same report with another record for that step."""
         return replace(self, steps=tuple(record if old.step is record.step else old for old in self.steps))
 
+    def with_late_logs(self, delivered: int | None, abandoned: int | None, told_before: int) -> Self:
+        """Give the same report with what a later flush did to logs, `told_before` of which stand here as abandoned."""
+        return replace(
+            self,
+            flushed=replace(self.flushed, logs=_sum(self.flushed.logs, delivered)),
+            abandoned=replace(self.abandoned, logs=_sum(self.abandoned.logs, abandoned, -told_before)),
+        )
+
     def to_dict(self) -> dict[str, Any]:
         """Give the JSON object that schema 1 promises."""
         return {"schema": SCHEMA, **{field.name: _plain(getattr(self, field.name)) for field in fields(self)}}
@@ -176,6 +184,10 @@ class FinalizationFailed(FinalizerError):  # noqa: N818  the promised name: an o
         name = launch.uuid if launch and launch.uuid else "the launch"
         reason = f": {error.message}; {error.hint}" if error else ""
         return f"{name} is {self.report.outcome}{reason}"
+
+
+def _sum(*numbers: int | None) -> int | None:
+    return None if None in numbers else sum(number for number in numbers if number is not None)
 
 
 def _plain(value: Any) -> Any:

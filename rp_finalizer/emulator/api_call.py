@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from rp_finalizer.emulator.answers import Answer
+from rp_finalizer.emulator.java_long import parse_long
 from rp_finalizer.emulator.refusals import ErrorType, Refusal
 
 if TYPE_CHECKING:
@@ -82,13 +83,14 @@ class ApiCall:
     def number(self, name: str) -> int:
         """Give a part of the path that must be a number."""
         text = str(self.params[name])
-        if not text.isascii() or not text.lstrip("-").isdigit():
+        number = parse_long(text)
+        if number is None:
             raise Refusal(
                 ErrorType.INCORRECT_REQUEST,
-                f"[Failed to convert value of type 'java.lang.String' to required type 'java.lang.Long'; "
+                "[Failed to convert value of type 'java.lang.String' to required type 'java.lang.Long'; "
                 f'For input string: "{text}"] ',
             )
-        return int(text)
+        return number
 
     def numbers(self, name: str) -> list[int]:
         """Give a query parameter that is a list of numbers."""
@@ -96,9 +98,10 @@ class ApiCall:
         if not texts:
             message = f"[Required request parameter '{name}' for method parameter type Long[] is not present] "
             raise Refusal(ErrorType.INCORRECT_REQUEST, message)
-        if not all(text.isascii() and text.isdigit() for text in texts):
+        numbers = [number for number in map(parse_long, texts) if number is not None]
+        if len(numbers) < len(texts):
             raise Refusal(ErrorType.INCORRECT_REQUEST, f"[Failed to convert '{','.join(texts)}' to Long[]] ")
-        return [int(text) for text in texts]
+        return numbers
 
     def member(self, state: ServerState) -> Member:
         """Let the caller into the project of the path, to look around."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rp_finalizer.emulator.fields import FieldReader, ValueProblem
+from rp_finalizer.emulator.java_long import parse_long
 from rp_finalizer.emulator.refusals import ErrorType, Refusal
 
 if TYPE_CHECKING:
@@ -205,7 +206,10 @@ def parse_entities(body: object) -> dict[int, Any]:
     entities = body.get("entities") if isinstance(body, dict) else None
     if not isinstance(entities, dict) or not entities:
         raise Refusal(ErrorType.INCORRECT_REQUEST, ValueProblem.null("entities"))
-    for name in entities:
-        if not name.isascii() or not name.isdigit():
+    numbered: dict[int, Any] = {}
+    for name, entity in entities.items():
+        number = parse_long(name)
+        if number is None:
             raise Refusal(ErrorType.INCORRECT_REQUEST, f"[Cannot deserialize Map key of type Long from '{name}'] ")
-    return {int(name): entity for name, entity in entities.items()}
+        numbered[number] = entity
+    return numbered

@@ -6,6 +6,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from rp_finalizer.emulator.java_long import parse_long
 from rp_finalizer.emulator.list_fields import Field, FieldKind, convert
 from rp_finalizer.emulator.refusals import ErrorType, Refusal
 
@@ -158,10 +159,8 @@ def _page_size(text: str | None) -> int:
 
 
 def _whole(text: str | None, default: int) -> int:
-    try:
-        return default if text is None else int(text)
-    except ValueError:
-        return default
+    number = parse_long((text or "").strip())
+    return default if number is None else number
 
 
 def _last(query: Query, name: str) -> str | None:

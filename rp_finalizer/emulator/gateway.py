@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     from rp_finalizer.emulator.server_state import ServerState
 
 _LOG = logging.getLogger(__name__)
+STARTS = frozenset({CallKind.START_LAUNCH_V1, CallKind.START_LAUNCH_V2})
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
 OPERATIONS = sorted(
     (*item_calls.OPERATIONS, *launch_calls.OPERATIONS, *reading_calls.OPERATIONS, *managing_calls.OPERATIONS),
@@ -133,21 +134,32 @@ async def _serve(state: ServerState, operation: Operation, call: ApiCall) -> Ans
         state.changed.notify_all()
     if latency > 0:
         await asyncio.sleep(latency)
-    answer: Answer | None = None
-    applied = met is None or met.fault.apply
-    if met is not None and met.fault.apply:
-        answer = _perform(state, operation, call, generation)
+    done: Answer | None = None
+    spoilt: Answer | None = None
     if met is not None:
+        if met.fault.apply:
+            done = _perform(state, operation, call, generation)
         await met.hold()
-        answer = met.fault.answer() or answer
+        spoilt = met.fault.answer()
+    if done is None and spoilt is None:
+        done = _perform(state, operation, call, generation)
+    answer = spoilt or done
     if answer is None:
-        applied = True
-        answer = _perform(state, operation, call, generation)
+        raise AssertionError("a call is either done or spoilt")
     with state.changed:
         if generation == state.generation:
-            state.journal.settle(number, answer.status, applied=applied)
+            applied = done is not None
+            state.journal.settle(number, answer.status, applied=applied, launch_uuid=_started(call, done))
             state.changed.notify_all()
     return answer
+
+
+def _started(call: ApiCall, done: Answer | None) -> str | None:
+    """Give the uuid of the launch that a call has started."""
+    if done is None or call.kind not in STARTS:
+        return None
+    uuid = done.body.get("id")
+    return uuid if isinstance(uuid, str) else None
 
 
 def _perform(state: ServerState, operation: Operation, call: ApiCall, generation: int) -> Answer:

@@ -94,10 +94,11 @@ class Journal:
         if len(self._calls) > JOURNAL_SIZE:
             self._calls.popitem(last=False)
 
-    def settle(self, number: int, status: int, *, applied: bool) -> None:
-        """Note how a call was answered."""
-        if number in self._calls:
-            self._calls[number] = replace(self._calls[number], status=status, applied=applied)
+    def settle(self, number: int, status: int, *, applied: bool, launch_uuid: str | None = None) -> None:
+        """Note how a call was answered, and the uuid of the launch that it started."""
+        if call := self._calls.get(number):
+            uuid = launch_uuid or call.launch_uuid
+            self._calls[number] = replace(call, status=status, applied=applied, launch_uuid=uuid)
 
     def calls(self, kind: str | None = None) -> list[ReceivedCall]:
         """List the calls in order of arrival, all of them or those of one kind."""

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
+from rp_finalizer.emulator.java_long import parse_long
 from rp_finalizer.emulator.refusals import ErrorType, Refusal
 from rp_finalizer.emulator.times import parse_time
 from rp_finalizer.launch import LaunchStatus
@@ -40,9 +41,10 @@ class Field(Generic[RecordT]):
 def convert(text: str, kind: FieldKind) -> Any:
     """Read a value of a filter, or refuse it in the server's words."""
     if kind is FieldKind.NUMBER:
-        if not text.strip().lstrip("-").isdigit():
+        number = parse_long(text.strip())
+        if number is None:
             raise Refusal(ErrorType.INCORRECT_FILTER, f"Cannot convert '{text}' to valid positive integer number")
-        return int(text)
+        return number
     if kind is FieldKind.STATUS:
         if text.upper() not in LaunchStatus.__members__:
             raise Refusal(ErrorType.INCORRECT_FILTER, f"Cannot convert '{text}' to valid 'Status'")

@@ -8,6 +8,7 @@ from rp_finalizer.emulator import resources
 from rp_finalizer.emulator.answers import Answer
 from rp_finalizer.emulator.api_call import Operation, ok
 from rp_finalizer.emulator.filters import Listing, parse_conditions
+from rp_finalizer.emulator.java_long import parse_long
 from rp_finalizer.emulator.journal import CallKind
 from rp_finalizer.emulator.list_fields import ITEM_FIELDS, LAUNCH_FIELDS, LOG_FIELDS
 from rp_finalizer.emulator.records import ProjectRole
@@ -50,10 +51,8 @@ def launch_by_id(state: ServerState, call: ApiCall) -> Answer:
 def _launch(state: ServerState, call: ApiCall) -> StoredLaunch:
     member = call.member(state)
     name = str(call.params["launch"])
-    if name.isascii() and name.isdigit():
-        launch = state.store.launches.get(int(name))
-    else:
-        launch = state.store.launch_by_uuid(name)
+    number = parse_long(name)
+    launch = state.store.launch_by_uuid(name) if number is None else state.store.launches.get(number)
     if launch is None:
         raise Refusal(ErrorType.LAUNCH_NOT_FOUND, name)
     _demand_readable(member, launch)
@@ -106,9 +105,10 @@ def list_items(state: ServerState, call: ApiCall) -> Answer:
     member = _assigned(state, call)
     parse_conditions(call.query)
     wanted = next((value for name, value in call.query if name == "filter.eq.launchId"), None)
-    if wanted is None or not wanted.strip().isdigit():
+    launch_id = parse_long((wanted or "").strip())
+    if launch_id is None:
         raise Refusal(ErrorType.BAD_REQUEST, "Neither launchId nor filterId specified.")
-    launch = state.store.launches.get(int(wanted))
+    launch = state.store.launches.get(launch_id)
     if launch is None:
         raise Refusal(ErrorType.LAUNCH_NOT_FOUND, wanted)
     _demand_readable(member, launch)
@@ -125,8 +125,8 @@ def item(state: ServerState, call: ApiCall) -> Answer:
 
 def find_item(state: ServerState, name: str) -> StoredItem:
     """Find an item by its number or uuid, or refuse."""
-    numeric = name.isascii() and name.isdigit()
-    found = state.store.items.get(int(name)) if numeric else state.store.item_by_uuid(name)
+    number = parse_long(name)
+    found = state.store.item_by_uuid(name) if number is None else state.store.items.get(number)
     if found is None:
         raise Refusal(ErrorType.TEST_ITEM_NOT_FOUND, name)
     return found

@@ -9,6 +9,8 @@ from email.utils import parsedate_to_datetime
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND = timedelta(microseconds=1)
+_EARLIEST = (datetime.min.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
+_LATEST = (datetime.max.replace(tzinfo=UTC) - _EPOCH) // _MICROSECOND
 _ISO = re.compile(
     r"(?P<date>\d{4}-\d\d-\d\d)T(?P<time>\d\d:\d\d(:\d\d)?)(\.(?P<fraction>\d{1,9}))?"
     r"(?P<offset>Z|[+-]\d\d(:?\d\d)?)?(\[[^\]]+\])?",
@@ -21,8 +23,16 @@ def parse_time(value: object) -> int:
     """Read a date in any form the server reads; give microseconds since the epoch.
 
     Those are: milliseconds since the epoch as a number or as digits, RFC 1123, ISO 8601 with an offset or without
-    (then UTC), and `yyyy-MM-dd HH:mm:ss`. Raises ValueError for everything else, a fractional number included.
+    (then UTC), and `yyyy-MM-dd HH:mm:ss`. Raises ValueError for everything else, a fractional number included, and for
+    dates outside the years 1 to 9999.
     """
+    moment = _microseconds(value)
+    if not _EARLIEST <= moment <= _LATEST:
+        raise ValueError(f"Unable to parse date '{value}'")
+    return moment
+
+
+def _microseconds(value: object) -> int:
     if isinstance(value, int) and not isinstance(value, bool):
         return value * 1000
     if not isinstance(value, str):

@@ -41,6 +41,8 @@ class SyncClient:
         self._flushing = threading.Lock()
         self._kept: list[list[Any]] = []
         """Batches taken out of the client that could not be delivered yet."""
+        self._told = 0
+        """Logs that the last flush told as abandoned, although they are still held."""
 
     @property
     def owns_launch(self) -> bool:
@@ -108,8 +110,8 @@ class SyncClient:
             lost += len(batch)
             if answer.unavailable:
                 break
-        held = self.pending().logs or 0
-        return Flushed(Count(0, delivered), Count(0, lost + held), attempts, problem, timed_out)
+        told_before, self._told = self._told, self.pending().logs or 0
+        return Flushed(Count(0, delivered), Count(0, lost + self._told), attempts, problem, timed_out, told_before)
 
     def _next_batch(self, batcher: Any) -> list[Any] | None:
         if self._kept:

@@ -60,6 +60,9 @@ class Setting:
             value = str(value)
         if isinstance(value, int) and value.bit_length() > 128:  # noqa: PLR2004  Python itself refuses to print some
             return "of very many digits"
+        if isinstance(value, str):
+            # Whatever the setting: a text with something before an @ may be an address with a password in it.
+            value = re.sub(r"[^/@\s]+@", f"{MASK}@", value)
         return repr(value)[:80] if isinstance(value, str | int | float | None) else f"of type {type(value).__name__}"
 
 

@@ -146,7 +146,7 @@ REFUSED = [
     ("https://rp.example.com/a%0ab", "control character"),
     ("https://rp.example.com/100%", "quotes no character"),
     ("https://rp.example.com/%ff", "quotes no character"),
-    ("https://rp.example.com/" + "a" * 2100, "longer than"),
+    ("https://rp.example.com" + "/a" * 1100, "longer than 2048"),
 ]
 
 

@@ -361,5 +361,6 @@ def test_a_password_grant_stands_in_for_a_key_when_it_is_complete() -> None:
 )
 def test_the_address_of_tokens_is_an_address(uri: str) -> None:
     """A password goes only to an address that is one."""
-    with pytest.raises(SettingsError, match="RP_OAUTH_URI"):
+    with pytest.raises(SettingsError, match="RP_OAUTH_URI") as caught:
         load({"RP_OAUTH_URI": uri})
+    assert "pw" not in str(caught.value)

@@ -184,7 +184,7 @@ def test_what_arrived(api: RpApi, emulator: Emulator) -> None:
     start, finish, listing = emulator.calls()
     assert [call.kind for call in emulator.calls()] == ["start-launch-v1", "finish-launch-v1", "list-launches"]
     assert [call.number for call in emulator.calls()] == [1, 2, 3]
-    assert (start.body["description"], start.status) == ("told", 201)
+    assert (start.body["description"], start.status, start.launch_uuid) == ("told", 201, uuid)
     assert (finish.method, finish.path, finish.launch_uuid) == ("PUT", f"/api/v1/demo/launch/{uuid}/finish", uuid)
     assert start.at <= finish.at <= listing.at
     assert (listing.query, listing.user_agent) == ({"filter.eq.name": "smoke"}, "a test")
