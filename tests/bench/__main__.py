@@ -1,0 +1,61 @@
+"""What finishing costs, as tables. `make bench` runs it; nothing here passes or fails."""
+
+from __future__ import annotations
+
+import os
+import platform
+import signal
+import sys
+from importlib.metadata import version
+from time import perf_counter
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from types import FrameType
+
+INTERRUPTED = 130
+PACKAGES = ("reportportal-client", "requests", "click")
+
+
+def main() -> int:
+    """Run all benchmarks, one after the other."""
+    _isolate()
+    signal.signal(signal.SIGTERM, _end)
+    from tests.bench import command_start, finish_latency, hanging_server, import_cost  # noqa: PLC0415  see `_isolate`
+
+    begun = perf_counter()
+    packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
+    _say(f"Python {platform.python_version()} on {platform.system()}, {os.cpu_count()} cores; {packages}\n\n\n")
+    for benchmark in (finish_latency, hanging_server, import_cost, command_start):
+        benchmark.run()
+    _say(f"measured in {perf_counter() - begun:.0f} s\n")
+    return 0
+
+
+def _isolate() -> None:
+    """Keep the surroundings out: settings, proxies, and the client's own reports to its makers.
+
+    Before the client is imported, and inherited by every process that is started.
+    """
+    for name in [name for name in os.environ if name.startswith("RP_") or name.lower().endswith("_proxy")]:
+        del os.environ[name]
+    os.environ.pop("LAUNCH_UUID", None)
+    os.environ["AGENT_NO_ANALYTICS"] = "1"
+
+
+def _end(number: int, frame: FrameType | None) -> None:
+    """Leave through every `with` block, so that what was started ends."""
+    del frame
+    raise SystemExit(128 + number)
+
+
+def _say(text: str) -> None:
+    sys.stdout.write(text)
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main())
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
