@@ -29,6 +29,15 @@ class Result:
         return f"{type(self.error).__name__}: {self.error}" if self.error else None
 
 
+def member_of(stranger: Any, name: str, default: Any = None) -> Any:
+    """Give a member of a foreign object, or the default where it has none or raises instead."""
+    try:
+        return getattr(stranger, name, default)
+    except Exception as error:  # noqa: BLE001  foreign code; nothing it raises may reach a test run
+        logger.debug("%s of the %s raised %r", name, type(stranger).__name__, error)
+        return default
+
+
 def call_within(seconds: float, call: Callable[[], Any]) -> Result:
     """Call on a thread of its own and wait for so long at most. What it raises is in the result.
 

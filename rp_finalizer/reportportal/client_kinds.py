@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from typing import TYPE_CHECKING, Any
 
+from rp_finalizer.reportportal.bounded import member_of
 from rp_finalizer.reportportal.duck_client import DuckClient
 from rp_finalizer.reportportal.sync_client import SyncClient
 
@@ -35,13 +36,13 @@ def adapt(client: Any, api: RestApi | None, retry: Retry) -> ReportingClient:
 
 
 def connection_of(client: Any) -> dict[str, Any]:
-    """Give what the client tells of its connection, under the names of our settings."""
+    """Give what the client tells of its connection, under the names of our settings; nothing where it raises."""
     told: dict[str, Any] = {}
     for setting, names in _CONNECTION.items():
-        value = next((text for name in names if isinstance(text := getattr(client, name, None), str) and text), None)
+        value = next((text for name in names if isinstance(text := member_of(client, name), str) and text), None)
         if value is not None:
             told[setting] = value
-    verify = getattr(client, "verify_ssl", None)
+    verify = member_of(client, "verify_ssl")
     if isinstance(verify, bool | str):
         told["verify_ssl"] = verify
     return told

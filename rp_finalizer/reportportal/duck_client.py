@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from rp_finalizer.ports import Flushed, Pending
 from rp_finalizer.report import NOTHING
-from rp_finalizer.reportportal.bounded import call_within
+from rp_finalizer.reportportal.bounded import call_within, member_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -30,7 +30,7 @@ class DuckClient:
     @property
     def owns_launch(self) -> bool:
         """False when the client says so, under either of the names in use."""
-        return all(bool(getattr(self._client, name, True)) for name in ("use_own_launch", "own_launch"))
+        return all(bool(member_of(self._client, name, default=True)) for name in ("use_own_launch", "own_launch"))
 
     def launch(self, deadline: Deadline) -> str | None:
         """Give what the client says its launch is; what it raises instead is raised as RuntimeError."""
@@ -84,5 +84,5 @@ class DuckClient:
         return result() if settled else result(timeout=deadline.remaining(monotonic()))
 
     def _method(self, name: str) -> Callable[..., Any] | None:
-        method = getattr(self._client, name, None)
+        method = member_of(self._client, name)
         return method if callable(method) else None
