@@ -4,22 +4,29 @@ from __future__ import annotations
 
 import os
 import random
+import sys
+from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
+from pathlib import Path
 from threading import Event
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 from rp_finalizer.deadline import Deadline
 from rp_finalizer.errors import SettingsError
 from rp_finalizer.failures import failure_of
 from rp_finalizer.finalizer import Finalizer, Target
+from rp_finalizer.ports import LaunchQuery
 from rp_finalizer.reportportal.client_kinds import adapt, connection_of
 from rp_finalizer.reportportal.credentials import ApiKey, PasswordGrant
 from rp_finalizer.reportportal.launch_sources import (
+    AgentFileSource,
     ArgumentSource,
     ClientSource,
     EnvironmentSource,
     LaunchFileSource,
+    LogSource,
+    ServerSource,
 )
 from rp_finalizer.reportportal.rest_api import RestApi
 from rp_finalizer.reportportal.retrying import TenacityRetry
@@ -31,9 +38,10 @@ from rp_finalizer.system_clock import SystemClock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping
+    from contextlib import AbstractContextManager
 
     from rp_finalizer.launch import Launch, LaunchRef
-    from rp_finalizer.ports import Answer, Clock, LaunchSource, ReportingClient
+    from rp_finalizer.ports import Answer, Clock, LaunchSource, ReportingClient, Retry
     from rp_finalizer.report import Failure
 
 
@@ -42,12 +50,24 @@ def configure(client: Any, settings: Settings | None, overrides: Mapping[str, An
 
     Without `settings` the rest is loaded from the environment and the file. Raises `SettingsError`.
     """
-    base = Settings.load() if settings is None else settings
     told = {} if client is None else connection_of(client)
-    return base.under(
+    layers = (
         from_arguments(overrides, SLOTS),
         from_arguments(told, SLOTS, origin=f"the {type(client).__name__}'s {{name}}"),
     )
+    return Settings.load(over=layers) if settings is None else settings.under(*layers)
+
+
+@dataclass(frozen=True, slots=True)
+class Search:
+    """Where to look for the launch when nothing names it, in this order."""
+
+    agent_files: Path | None = None
+    """A folder where JavaScript agents left their files."""
+    log: str | None = None
+    """A file that holds what the run printed; `-` is standard input."""
+    name: str | None = None
+    """The launch's name on the server, where it must be the only one in progress."""
 
 
 def build_finalizer(
@@ -56,14 +76,15 @@ def build_finalizer(
     settings: Settings,
     stop: Event,
     telling: Callable[[str], None],
+    search: Search,
 ) -> Finalizer:
-    """Build the finalizer of one client, or, with no client, of whatever launch is named."""
+    """Build the finalizer of one client, or, with no client, of whatever launch is named or found."""
     clock = SystemClock()
     retry = _build_retry(settings, clock, stop, telling)
     api, target, missing = _connect(settings)
     shim = adapt(client, api, retry) if client is not None else None
     return Finalizer(
-        resolver=Resolver(_sources(client, shim, launch, settings)),
+        resolver=Resolver(_sources(client, shim, launch, settings), _last_resorts(search, api, retry)),
         retry=retry,
         clock=clock,
         settings=settings,
@@ -118,6 +139,22 @@ def _sources(client: Any, shim: ReportingClient | None, launch: object, settings
     if settings.launch_file is not None:
         sources.append(LaunchFileSource(settings.launch_file))
     return sources
+
+
+def _last_resorts(search: Search, api: RestApi | None, retry: Retry) -> list[LaunchSource]:
+    sources: list[LaunchSource] = []
+    if search.agent_files is not None:
+        sources.append(AgentFileSource(search.agent_files))
+    if search.log is not None:
+        sources.append(LogSource("standard input" if search.log == "-" else search.log, partial(_open_log, search.log)))
+    if search.name is not None and api is not None:
+        sources.append(ServerSource(api, retry, LaunchQuery(name=search.name)))
+    return sources
+
+
+def _open_log(path: str) -> AbstractContextManager[BinaryIO]:
+    # Standard input is not ours to close.
+    return nullcontext(sys.stdin.buffer) if path == "-" else Path(path).open("rb")
 
 
 @dataclass(frozen=True, slots=True)

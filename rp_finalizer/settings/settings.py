@@ -121,16 +121,19 @@ class Settings:
         environ: Mapping[str, str] | None = None,
         directory: str | Path | None = None,
         config: str | Path | None = None,
+        over: Iterable[Layer] = (),
         **arguments: Any,
     ) -> Self:
         """Read the settings of this process: argument, else environment, else file, else default.
 
         The one place that looks at the process: unless they are given, `environ` is `os.environ`, and `directory`,
-        from where `pyproject.toml` is looked for upward, the current one. `config` names the file instead. None as an
-        argument counts as not given; the text `none` unsets what has no value by default. Raises one `SettingsError`
+        from where `pyproject.toml` is looked for upward, the current one. `config` names the file instead. Layers that
+        are `over` all this win, the first of them most, and are checked together with it. None as an argument counts
+        as not given; the text `none` unsets what has no value by default. Raises one `SettingsError`
         that tells all that is wrong.
         """
         layers = (
+            *over,
             from_arguments(arguments, SLOTS),
             from_environment(os.environ if environ is None else environ, SLOTS),
             from_file(SLOTS, config=None if config is None else Path(config), directory=Path(directory or "")),
