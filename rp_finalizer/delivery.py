@@ -8,6 +8,7 @@ finish: that would be one more round trip, and the confirming read tells the sam
 from __future__ import annotations
 
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from rp_finalizer import failures
@@ -76,6 +77,23 @@ class Delivery:
             return self._follow(sent)
         return Outcome.FAILED, self._failure(answer, sent)
 
+    def run_stop(self) -> Ending:
+        """End the launch by the stop call, which takes its number and is done when it is answered."""
+        self.begun = self._now()
+        read = self.retry(partial(self.api.launch_by_uuid, self._uuid, self.deadline), self.deadline)
+        launch = read.answer.launch
+        if launch is None:
+            return Outcome.FAILED, self._failure(read.answer, read)
+        self.watch = self.watch.saw(launch, self._now())
+        if launch.status.final:
+            return Outcome.ALREADY_FINISHED, None
+        self._end_after_start()
+
+        def stop(uuid: str, finish: Finish, deadline: Deadline) -> Answer:  # noqa: ARG001  the form of a finish
+            return self.api.stop(launch.id, finish, deadline)
+
+        return self._done_when_answered(self._send(Step.FINISH, stop))
+
     def _follow(self, sent: Attempted) -> Ending:
         """Look until the launch is final, the rules ask for another call, or the time is up."""
         until = self._confirm_deadline()
@@ -99,6 +117,9 @@ class Delivery:
                 self.watch = self.watch.saw(seen.launch, self._now())
                 self._end_after_start()
                 sent = self._send(Step.FALLBACK, self.api.finish_now)
+        return self._done_when_answered(sent)
+
+    def _done_when_answered(self, sent: Attempted) -> Ending:
         if sent.answer.meaning not in _TAKEN:
             return Outcome.FAILED, self._failure(sent.answer, sent)
         move, last = self._look(self._confirm_deadline(), ends=_ENDS)

@@ -22,19 +22,22 @@ _KINDS = {
 _NOT_FOUND = "check the uuid and the project, or look whether somebody deleted it"
 
 
-def failure_of(answer: Answer, ref: LaunchRef, project: str, *, tried: str = "") -> Failure:
-    """Say why the answer leaves the launch unfinished. `tried` adds how often and how long it was asked for."""
+def failure_of(answer: Answer, ref: LaunchRef | None, project: str, *, tried: str = "") -> Failure:
+    """Say why the answer leaves the launch unfinished; `ref` is None while it is not known.
+
+    `tried` adds how often and how long it was asked for.
+    """
     kind = ErrorKind.TIMEOUT if answer.timed_out else _KINDS.get(answer.meaning, ErrorKind.REJECTED)
     return Failure(
         kind=kind,
         message=f"{answer.message or answer.meaning.name.lower()}{f' ({tried})' if tried else ''}",
-        hint=answer.hint or _hint(kind, ref, project),
+        hint=answer.hint or _hint(kind, str(ref or "LAUNCH"), project),
         status=answer.status,
         code=answer.code,
     )
 
 
-def _hint(kind: ErrorKind, ref: LaunchRef, project: str) -> str:
+def _hint(kind: ErrorKind, launch: str, project: str) -> str:
     match kind:
         case ErrorKind.UNAUTHORIZED:
             return "the server does not know the API key: check RP_API_KEY, and that it belongs to this endpoint"
@@ -48,9 +51,9 @@ def _hint(kind: ErrorKind, ref: LaunchRef, project: str) -> str:
         case ErrorKind.UNKNOWN_PROJECT:
             return f"check RP_PROJECT: the server has no project {project!r}"
         case ErrorKind.REJECTED:
-            return f"the server will not change its mind; see what it holds with: rp-finalize status {ref}"
+            return f"the server will not change its mind; see what it holds with: rp-finalize status {launch}"
         case _:
-            return f"when ReportPortal answers again, run: rp-finalize finish {ref}"
+            return f"when ReportPortal answers again, run: rp-finalize finish {launch}"
 
 
 def vanished(ref: LaunchRef) -> Failure:

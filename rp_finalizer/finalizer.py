@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING
 from rp_finalizer import failures
 from rp_finalizer.confirming import Watch
 from rp_finalizer.delivery import Delivery, Ending
-from rp_finalizer.launch import LaunchRef
 from rp_finalizer.outcome import Outcome, Source, Step, StepResult
 from rp_finalizer.ports import Pending
 from rp_finalizer.report import NOTHING, Count, Failure, Report, ReportedLaunch
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from rp_finalizer.deadline import Deadline
     from rp_finalizer.endpoint import Endpoint
     from rp_finalizer.finish import Finish
-    from rp_finalizer.launch import Launch
+    from rp_finalizer.launch import Launch, LaunchRef
     from rp_finalizer.ports import Answer, Clock, LaunchApi, ReportingClient, Retry
     from rp_finalizer.resolver import Resolution, Resolver
     from rp_finalizer.settings import Settings
@@ -72,13 +71,16 @@ class Finalizer:
     telling: Callable[[str], None] = lambda sentence: logger.debug("%s", sentence)
     """Is told, in a sentence, what is waited for."""
 
-    def finalize(self, finish: Finish, deadline: Deadline) -> Report:
-        """Run the sequence within the deadline and report; the client is not closed by it."""
-        return _Finalization(self, finish, deadline).run()
+    def finalize(self, finish: Finish, deadline: Deadline, *, force_stop: bool = False) -> Report:
+        """Run the sequence within the deadline and report; the client is not closed by it.
+
+        `force_stop` ends the launch by the server's stop call in place of a finish.
+        """
+        return _Finalization(self, finish, deadline, force_stop).run()
 
     def preview(self, deadline: Deadline) -> Report:
         """Resolve the launch and report how a finalization would begin. Nothing is sent but look-ups."""
-        return _Finalization(self, None, deadline).run()
+        return _Finalization(self, None, deadline, force_stop=False).run()
 
     def release(self) -> None:
         """Let go of idle connections."""
@@ -94,6 +96,7 @@ class _Finalization:
     finish: Finish | None
     """None only previews."""
     deadline: Deadline
+    force_stop: bool
     started: float = field(init=False)
     trace: Trace = field(init=False)
     resolution: Resolution = field(init=False)
@@ -205,7 +208,7 @@ class _Finalization:
             watch=watch.saw(self.launch, now) if self.launch else watch,
             telling=self.of.telling,
         )
-        ending = delivery.run()
+        ending = delivery.run_stop() if self.force_stop else delivery.run()
         self.launch = delivery.watch.launch
         return ending
 
@@ -216,13 +219,12 @@ class _Finalization:
 
     def _without_launch(self) -> Ending:
         if self.resolution.refusal is not None:
-            named = next(each for each in self.resolution.considered)
-            return self._refused(self.resolution.refusal, LaunchRef.parse(named.value))
+            return self._refused(self.resolution.refusal, None)
         if self.resolution.warnings:
             return Outcome.NOT_STARTED, failures.malformed("; ".join(self.resolution.warnings))
         return Outcome.NOT_STARTED, None
 
-    def _refused(self, refusal: Answer | None, ref: LaunchRef) -> Ending:
+    def _refused(self, refusal: Answer | None, ref: LaunchRef | None) -> Ending:
         assert refusal is not None  # noqa: S101  only the server's refusal keeps a named launch from being known
         project = self.of.target.project if self.of.target else ""
         return Outcome.FAILED, failures.failure_of(refusal, ref, project)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import threading
 from dataclasses import dataclass
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rp_finalizer.deadline import Deadline
@@ -14,7 +15,7 @@ from rp_finalizer.ports import Flushed, Pending
 from rp_finalizer.report import FinalizationFailed, Report, StepRecord
 from rp_finalizer.report_file import write_report
 from rp_finalizer.single_flight import SingleFlight
-from rp_finalizer.wiring import build_finalizer, configure
+from rp_finalizer.wiring import Search, build_finalizer, configure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
@@ -48,7 +49,8 @@ class LaunchFinalizer:
     `client` is a reportportal-client or any object with some of its methods; without one the launch is named by
     `launch` (uuid or number), the environment or the launch file. `endpoint`, `project` and `api_key` win over what
     the client tells, that over `settings`; without `settings` they are loaded from environment and file. Any setting
-    may be given by name. Raises `SettingsError` when a setting is wrong, or when there is no client and no connection.
+    may be given by name. `search` says where to look for a launch that nothing names; `telling` is told, in sentences,
+    what is waited for. Raises `SettingsError` when a setting is wrong, or when there is no client and no connection.
 
     Usable from any thread. In a forked child nothing is finished or flushed: the parent does that.
     """
@@ -63,6 +65,7 @@ class LaunchFinalizer:
         api_key: str | None = None,
         settings: Settings | None = None,
         telling: Callable[[str], None] = logger.info,
+        search: Search | None = None,
         **overrides: Any,
     ) -> None:
         given = {"endpoint": endpoint, "project": project, "api_key": api_key}
@@ -71,7 +74,8 @@ class LaunchFinalizer:
         if client is None:
             self.settings.require_connection()
         self._stop = threading.Event()
-        self._finalizer = build_finalizer(client, launch, self.settings, self._stop, telling)
+        found = search or Search(agent_files=None if client is not None else Path())
+        self._finalizer = build_finalizer(client, launch, self.settings, self._stop, telling, found)
         self._flights: SingleFlight[Report] = SingleFlight(lambda report: report.latches)
         self._ends: dict[str, float] = {}
         self._closing = threading.Lock()
@@ -91,19 +95,23 @@ class LaunchFinalizer:
         attributes: Mapping[str, Any] | Iterable[Any] | None = None,
         description: str | None = None,
         timeout: float | None = None,
+        force_stop: bool = False,
     ) -> Report:
         """Finish the launch, read it back, and report; the client stays usable.
 
         A launch that is finished stays so: a second call gives the same report and sends nothing. After an outcome
-        that is not final, a call tries again with a fresh budget. Returns within `timeout` seconds (the
-        setting, where it is None) and at most a second more.
-        Without a `status` the server computes it from the items. Raises `FinishArgumentError` for a bad argument, and
-        nothing for troubles of the server or the network.
+        that is not final, a call tries again with a fresh budget. Returns within `timeout` seconds (the setting, where
+        it is None) and at most a second more.
+
+        Without a `status` the server computes it from the items. `force_stop` ends the launch by the server's stop
+        call: at once, with open items interrupted, and as STOPPED without a status.
+
+        Raises `FinishArgumentError` for a bad argument, and nothing for troubles of the server or the network.
         """
         finish = Finish.of(
             self._end(), end_time=end_time, status=status, attributes=attributes, description=description
         )
-        return self._finish(finish, self._deadline(timeout), again=True)
+        return self._finish(finish, self._deadline(timeout), again=True, force_stop=force_stop)
 
     def terminate(self, *, status: str | None = None) -> Report:
         """Finish the launch unless that was done, then flush and close the client, once, whatever happened before.
@@ -132,7 +140,7 @@ class LaunchFinalizer:
         """Tell what the client still holds; None for what cannot be known."""
         return self._finalizer.client.pending() if self._finalizer.client else Pending(0, 0)
 
-    def _finish(self, finish: Finish, deadline: Deadline, *, again: bool) -> Report:
+    def _finish(self, finish: Finish, deadline: Deadline, *, again: bool, force_stop: bool = False) -> Report:
         if self._flights.foreign:
             # Its report file is the parent's to write.
             self._report = Report(Outcome.NOT_OWNED)
@@ -140,7 +148,7 @@ class LaunchFinalizer:
 
         def fly() -> Report:
             try:
-                return self._finalizer.finalize(finish, deadline)
+                return self._finalizer.finalize(finish, deadline, force_stop=force_stop)
             finally:
                 self._finalizer.release()
 

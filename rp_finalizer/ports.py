@@ -48,6 +48,8 @@ class Answer:
     """The launch, where the call reads one and it was there."""
     count: int | None = None
     """How many there are in all, where the call lists things."""
+    launches: tuple[Launch, ...] = ()
+    """One page of launches, where the call lists them."""
     status: int | None = None
     """HTTP status; None where no answer came."""
     code: int | None = None
@@ -74,6 +76,18 @@ class Answer:
     def unavailable(self) -> bool:
         """Tell whether the same call may get another answer a little later."""
         return self.meaning is Meaning.UNAVAILABLE
+
+
+@dataclass(frozen=True, slots=True)
+class LaunchQuery:
+    """Which launches in progress are looked for; what is None or empty does not narrow it."""
+
+    name: str | None = None
+    attributes: tuple[tuple[str | None, str], ...] = ()
+    """Key and value; all of them must be there."""
+    started_before_ms: int | None = None
+    owner: str | None = None
+    """The login of the user who started them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,6 +174,10 @@ class LaunchApi(Protocol):
         """Count the items that are not finished."""
         ...
 
+    def open_launches(self, query: LaunchQuery, deadline: Deadline, *, debug: bool, page: int) -> Answer:
+        """List one page (1 is the first) of launches in progress, newest first; those in debug mode are apart."""
+        ...
+
     def close(self) -> None:
         """Let go of idle connections; a later call opens new ones."""
         ...
@@ -216,13 +234,26 @@ class Candidate:
     value: str
     origin: str
     """Where exactly it was found, for messages: a variable's name, a file's path."""
+    problem: str | None = None
+    """Why its source could not be read, in place of a name; it is told, and taken by nobody."""
     ambiguous: bool = False
     """Whether its source names others that fit as well, so that none of them may be taken."""
+
+
+class SourceRefusedError(Exception):
+    """A source asked the server, and this is its answer."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(answer)
+        self.answer = answer
 
 
 class LaunchSource(Protocol):
     """A place where a launch id can be found."""
 
     def candidates(self, deadline: Deadline) -> list[Candidate]:
-        """Give what is found there, best first; an empty list when there is nothing."""
+        """Give what is found there, best first; an empty list when there is nothing.
+
+        Raises `SourceRefusedError` where the server was asked and does not say.
+        """
         ...

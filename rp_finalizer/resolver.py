@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from rp_finalizer.errors import BadLaunchError
 from rp_finalizer.launch import Launch, LaunchRef
 from rp_finalizer.outcome import Source, Verdict
-from rp_finalizer.ports import Answer, Candidate, LaunchSource, Meaning
+from rp_finalizer.ports import Answer, Candidate, LaunchSource, Meaning, SourceRefusedError
 from rp_finalizer.report import Considered
 
 if TYPE_CHECKING:
@@ -87,8 +87,13 @@ class Resolver:
     ) -> Resolution:
         readings: list[_Reading] = []
         warnings: list[str] = []
+        refused: Answer | None = None
         for source in sources:
-            for candidate in source.candidates(deadline):
+            try:
+                candidates = source.candidates(deadline)
+            except SourceRefusedError as error:
+                candidates, refused = [], refused or error.answer
+            for candidate in candidates:
                 reading, problem = _read(candidate)
                 readings.append(reading)
                 warnings += [problem] if problem else []
@@ -99,11 +104,13 @@ class Resolver:
         )
         told = before.warnings + tuple(warnings)
         if taken is None:
-            return Resolution(considered=considered, warnings=told, refusal=refusal)
+            return Resolution(considered=considered, warnings=told, refusal=refusal or refused)
         return Resolution(taken.ref, taken.launch, taken.candidate, considered, told, refusal)
 
 
 def _read(candidate: Candidate) -> tuple[_Reading, str | None]:
+    if candidate.problem is not None:
+        return _Reading(candidate, None, Verdict.REFUSED), f"{candidate.origin}: {candidate.problem}"
     try:
         return _Reading(candidate, LaunchRef.parse(candidate.value), Verdict.NOT_TRIED), None
     except BadLaunchError as error:

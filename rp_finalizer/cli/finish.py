@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
@@ -12,8 +14,11 @@ from rp_finalizer.cli.output import print_json, print_report
 from rp_finalizer.finish import FINISH_STATUSES
 from rp_finalizer.launch import LaunchRef
 from rp_finalizer.launch_finalizer import LaunchFinalizer
+from rp_finalizer.wiring import Search
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rp_finalizer.report import Report
 
 
@@ -26,6 +31,15 @@ if TYPE_CHECKING:
 )
 @click.option("--description", metavar="TEXT", help="Appended to the launch's description.")
 @click.option("--attribute", "attributes", metavar="KEY:VALUE", multiple=True, help="Added; may be repeated.")
+@click.option(
+    "--from-log",
+    "log",
+    metavar="FILE",
+    type=click.Path(exists=True, dir_okay=False, allow_dash=True),
+    help="Take the last launch printed in FILE; - is standard input.",
+)
+@click.option("--name", metavar="NAME", help="Take the launch in progress that has this name, if there is one only.")
+@click.option("--stop", "force_stop", is_flag=True, help="End it by the server's stop call: at once, as STOPPED.")
 @click.option("--dry-run", is_flag=True, help="Say which launch would be finished, and why that one. Sends nothing.")
 @common_options
 def command(
@@ -34,40 +48,43 @@ def command(
     status: str | None,
     description: str | None,
     attributes: tuple[str, ...],
+    log: str | None,
+    name: str | None,
     *,
+    force_stop: bool,
     dry_run: bool,
 ) -> int:
     """Finish one launch, read it back, and tell what became of it.
 
-    LAUNCH is a uuid or a number; without it the launch is taken from RP_LAUNCH_UUID, RP_LAUNCH_ID, LAUNCH_UUID or the
-    launch file, in this order.
+    LAUNCH is a uuid or a number; without it the launch is taken from RP_LAUNCH_UUID, RP_LAUNCH_ID, LAUNCH_UUID, the
+    launch file, the files of JavaScript agents in this folder, the log, or the server, in this order.
     """
     if launch is not None:
         LaunchRef.parse(launch)
-    finalizer = LaunchFinalizer(launch=launch, settings=common.settings(), telling=common.tell)
+    search = Search(agent_files=Path(), log=log, name=name)
+    finalizer = LaunchFinalizer(launch=launch, settings=common.settings(), telling=common.tell, search=search)
+    finish = partial(
+        finalizer.finish, status=status, description=description, attributes=attributes, force_stop=force_stop
+    )
     interruption: Interrupted | None = None
     with interruptible():
         try:
-            if dry_run:
-                report = finalizer.preview()
-            else:
-                report = finalizer.finish(status=status, description=description, attributes=attributes)
+            report = finalizer.preview() if dry_run else finish()
         except Interrupted as interrupted:
             if dry_run:
                 raise
             interruption = interrupted
-            report = _once_more(common, finalizer)
+            report = _once_more(common, finalizer.settings.grace, finish)
     common.tell_no_more()
     _print(common, report)
     return interruption.exit_code if interruption else DONE if dry_run else exit_code(report)
 
 
-def _once_more(common: Common, finalizer: LaunchFinalizer) -> Report:
+def _once_more(common: Common, grace: float, finish: Callable[..., Report]) -> Report:
     """See to the launch although somebody is in a hurry; another signal ends this, too."""
-    grace = finalizer.settings.grace
     common.tell_no_more()
     click.echo(f"interrupted: trying once more, for {grace:g} s at most; interrupt again to give up", err=True)
-    return finalizer.finish(timeout=grace)
+    return finish(timeout=grace)
 
 
 def _print(common: Common, report: Report) -> None:

@@ -41,6 +41,8 @@ class Expected(Enum):
     """A stop: `message`."""
     LAUNCH = auto()
     """A read: the launch itself."""
+    LAUNCHES = auto()
+    """A list of launches: `content` beside `page`."""
     PAGE = auto()
     """A list: `page.totalElements`."""
     RESPONSES = auto()
@@ -134,14 +136,21 @@ def _read_success(reply: Reply, document: Mapping[str, Any] | None, expected: Ex
         case Expected.RESPONSES, {"responses": [*members]}:
             refused = sum(1 for member in members if not (isinstance(member, dict) and "id" in member))
             return Answer(Meaning.OK, status=reply.status, count=len(members) - refused, failures=refused)
-        case Expected.LAUNCH, {}:
+        case (Expected.LAUNCH, {}) | (Expected.LAUNCHES, {"content": [*_], "page": {"totalElements": int()}}):
             try:
-                return Answer(Meaning.OK, status=reply.status, launch=read_launch(document or {}))
+                return _read_launches(reply.status, document or {}, expected)
             except (KeyError, TypeError, ValueError) as error:
                 message = f"answered {reply.status} with JSON that is no launch ({_clean(str(error))})"
                 return Answer(Meaning.UNAVAILABLE, status=reply.status, message=message)
     hint = _ANOTHER if document is None else None
     return Answer(Meaning.UNAVAILABLE, status=reply.status, message=_message(reply, document), hint=hint)
+
+
+def _read_launches(status: int, document: Mapping[str, Any], expected: Expected) -> Answer:
+    if expected is Expected.LAUNCH:
+        return Answer(Meaning.OK, status=status, launch=read_launch(document))
+    launches = tuple(read_launch(member) for member in document["content"])
+    return Answer(Meaning.OK, status=status, launches=launches, count=document["page"]["totalElements"])
 
 
 def read_launch(document: Mapping[str, Any]) -> Launch:

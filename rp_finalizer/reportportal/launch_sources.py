@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import codecs
 import re
+from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, BinaryIO
 
 from rp_finalizer.launch_lines import find_launches
 from rp_finalizer.outcome import Source
-from rp_finalizer.ports import Candidate
+from rp_finalizer.ports import Candidate, SourceRefusedError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
@@ -16,7 +18,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rp_finalizer.deadline import Deadline
-    from rp_finalizer.ports import ReportingClient
+    from rp_finalizer.ports import LaunchApi, LaunchQuery, ReportingClient, Retry
 
 LAUNCH_VARIABLES = ("RP_LAUNCH_UUID", "RP_LAUNCH_ID", "LAUNCH_UUID")
 """Environment variables that may name the launch, first wins. Each may hold a uuid or a number."""
@@ -52,7 +54,7 @@ class ClientSource:
         try:
             launch = self._client.launch(deadline)
         except RuntimeError as error:
-            return [Candidate(Source.CLIENT, f"<{error}>", self._name)]
+            return [Candidate(Source.CLIENT, "", self._name, problem=str(error))]
         return [] if launch is None else [Candidate(Source.CLIENT, launch, self._name)]
 
 
@@ -85,7 +87,7 @@ class LaunchFileSource:
         except FileNotFoundError:
             return []
         except OSError as error:
-            return [Candidate(Source.LAUNCH_FILE, f"<{error.strerror}>", str(self._path))]
+            return [_unreadable(Source.LAUNCH_FILE, self._path, error)]
         return [Candidate(Source.LAUNCH_FILE, line, str(self._path))]
 
 
@@ -109,19 +111,21 @@ class AgentFileSource:
             for pattern in self.PATTERNS:
                 dated += [(path.stat().st_mtime, path) for path in self._directory.glob(pattern)]
         except OSError as error:
-            return [Candidate(Source.AGENT_FILE, f"<{error.strerror}>", str(error.filename or self._directory))]
+            return [_unreadable(Source.AGENT_FILE, error.filename or self._directory, error)]
         newest_first = sorted(dated, key=lambda each: each[0], reverse=True)
-        return [Candidate(Source.AGENT_FILE, self._uuid(path), str(path)) for _, path in newest_first]
+        return [self._candidate(path) for _, path in newest_first]
 
-    def _uuid(self, path: Path) -> str:
+    @staticmethod
+    def _candidate(path: Path) -> Candidate:
         in_name = _UUID_IN_NAME.search(path.name)
         if in_name:
-            return in_name.group(1)
+            return Candidate(Source.AGENT_FILE, in_name.group(1), str(path))
         try:
             with path.open(encoding="utf-8", errors="replace") as file:
-                return file.readline(_LARGEST_LAUNCH_FILE).strip()
+                content = file.readline(_LARGEST_LAUNCH_FILE).strip()
         except OSError as error:
-            return f"<{error.strerror}>"
+            return _unreadable(Source.AGENT_FILE, path, error)
+        return Candidate(Source.AGENT_FILE, content or path.name, str(path))
 
 
 class LogSource:
@@ -139,11 +143,15 @@ class LogSource:
                 with self._open() as file:
                     uuids = find_launches(_texts(file))
             except OSError as error:
-                self._read = [Candidate(Source.LOG, f"<{error.strerror}>", self._name)]
+                self._read = [_unreadable(Source.LOG, self._name, error)]
             else:
                 latest = reversed(uuids[-_MOST_FROM_A_LOG:])
                 self._read = [Candidate(Source.LOG, uuid, self._name) for uuid in latest]
         return self._read
+
+
+def _unreadable(source: Source, path: object, error: OSError) -> Candidate:
+    return Candidate(source, str(path), str(path), problem=f"cannot be read: {error.strerror or error}")
 
 
 def _texts(file: BinaryIO) -> Iterator[str]:
@@ -154,3 +162,29 @@ def _texts(file: BinaryIO) -> Iterator[str]:
     yield decoder.decode(first)
     while piece := file.read(_PIECE):
         yield decoder.decode(piece)
+
+
+class ServerSource:
+    """What the server has in progress that fits a description."""
+
+    def __init__(self, api: LaunchApi, retry: Retry, query: LaunchQuery) -> None:
+        self._api = api
+        self._retry = retry
+        self._query = query
+
+    def candidates(self, deadline: Deadline) -> list[Candidate]:
+        """Ask for ordinary launches and for debug ones. Where several fit, each says that it is not the only one.
+
+        Raises `SourceRefusedError`.
+        """
+        found: list[Candidate] = []
+        for debug in (False, True):
+            ask = partial(self._api.open_launches, self._query, deadline, debug=debug, page=1)
+            answer = self._retry(ask, deadline).answer
+            if not answer.ok:
+                raise SourceRefusedError(answer)
+            found += [
+                Candidate(Source.SERVER, launch.uuid, f"{launch.name} #{launch.number} of {launch.owner}")
+                for launch in answer.launches
+            ]
+        return [replace(candidate, ambiguous=len(found) > 1) for candidate in found]

@@ -13,9 +13,13 @@ if TYPE_CHECKING:
     from rp_finalizer.deadline import Deadline
     from rp_finalizer.endpoint import Endpoint
     from rp_finalizer.finish import Attribute, Finish
-    from rp_finalizer.ports import Answer
+    from rp_finalizer.ports import Answer, LaunchQuery
     from rp_finalizer.reportportal.credentials import Credentials
     from rp_finalizer.reportportal.transport import Transport
+
+
+PAGE_SIZE = 50
+"""Launches on one page of a list; as many as fit the size that an answer may have."""
 
 
 class RestApi:
@@ -58,6 +62,21 @@ class RestApi:
         query = {"filter.eq.launchId": launch_id, "filter.eq.status": "IN_PROGRESS", "page.size": 1}
         return self._call("GET", "v1", ("item",), Expected.PAGE, deadline, params=query)
 
+    def open_launches(self, query: LaunchQuery, deadline: Deadline, *, debug: bool, page: int) -> Answer:
+        """List one page of launches in progress. The server keeps debug launches under an address of their own."""
+        filters = {
+            "filter.eq.status": "IN_PROGRESS",
+            "filter.eq.name": query.name,
+            "filter.has.compositeAttribute": ",".join(_composite(*pair) for pair in query.attributes) or None,
+            "filter.lt.startTime": query.started_before_ms,
+            "filter.eq.user": query.owner,
+            "page.page": page,
+            "page.size": PAGE_SIZE,
+            "page.sort": "startTime,DESC",
+        }
+        segments = ("launch", "mode") if debug else ("launch",)
+        return self._call("GET", "v1", segments, Expected.LAUNCHES, deadline, params=filters)
+
     def save_logs(self, parts: list[tuple[str, Any]], deadline: Deadline) -> Answer:
         """Put a batch of logs, in the client's own multipart form, into the queue."""
         return self._call("POST", "v2", ("log",), Expected.RESPONSES, deadline, files=parts)
@@ -89,6 +108,11 @@ class RestApi:
             token = self._credentials.token(deadline)
             answer = ask(token) if isinstance(token, str) else token
         return answer
+
+
+def _composite(key: str | None, value: str) -> str:
+    """Write an attribute as the server's filter reads it: `key:value`, or the value of a tag alone."""
+    return value if key is None else f"{key}:{value}"
 
 
 def _body(finish: Finish) -> dict[str, Any]:
