@@ -505,7 +505,7 @@ class TestWithoutClient:
         assert name in report.error.message
         assert emulator.calls() == []
 
-    @pytest.mark.parametrize("launch", [str(uuid4()), 4711])
+    @pytest.mark.parametrize("launch", ["3f2b8c1e-0000-4000-8000-000000000000", 4711])
     def test_unknown_launch_is_told(self, emulator: Emulator, launch: str | int) -> None:
         """A launch that the server does not know ends as failed, with its answer."""
         report = LaunchFinalizer(launch=launch, **connection(emulator), **QUICK | {"timeout": 0.5}).finish()
