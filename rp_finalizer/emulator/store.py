@@ -61,13 +61,26 @@ class Store:
         self._launch_ids[launch.uuid] = launch.id
 
     def delete_launch(self, launch_id: int) -> None:
-        """Remove a launch with its items and logs."""
+        """Remove a launch with its items and logs, and what other launches reported under its items."""
         del self._launch_ids[self.launches.pop(launch_id).uuid]
         for item_id in self._items_of_launch.pop(launch_id, ()):
-            self._item_ids.pop(self.items.pop(item_id).uuid, None)
-            self._children.pop(item_id, None)
+            self._delete_item(item_id)
         for index in (self._open_items, self._logs, self._statistics):
             index.pop(launch_id, None)
+
+    def _delete_item(self, item_id: int) -> None:
+        item = self.items.pop(item_id, None)
+        if item is None:
+            return
+        del self._item_ids[item.uuid]
+        self._open_items[item.launch_id].pop(item_id, None)
+        self._statistics.pop(item.launch_id, None)
+        if item.launch_id in self._items_of_launch:
+            self._items_of_launch[item.launch_id].remove(item_id)
+        if item.parent_id is not None and item.parent_id in self._children:
+            self._children[item.parent_id].remove(item_id)
+        for child in self._children.pop(item_id, ()):
+            self._delete_item(child)
 
     def item_by_uuid(self, uuid: str) -> StoredItem | None:
         """Find an item by its uuid."""

@@ -53,6 +53,27 @@ def test_delete(api: RpApi, emulator: Emulator) -> None:
     assert emulator.items(uuid) == []
 
 
+def test_delete_takes_what_lies_below(api: RpApi, emulator: Emulator) -> None:
+    """What another launch reported under an item of the deleted launch goes with it."""
+    gone, left = api.start(), api.start()
+    below = api.start_item(left, api.start_item(gone, type="SUITE"))
+    api.finish(gone)
+    assert api.call("DELETE", "/v1/demo/launch/1").status_code == 200
+    assert emulator.items(left) == []
+    assert error_code(api.call("GET", f"/v1/demo/item/uuid/{below}")) == (404, 4043)
+
+
+def test_delete_leaves_what_lies_above(api: RpApi, emulator: Emulator) -> None:
+    """A parent in another launch stays, and can still be finished."""
+    gone, left = api.start(), api.start()
+    above = api.start_item(left, type="SUITE")
+    api.start_item(gone, above)
+    api.finish(gone)
+    assert api.call("DELETE", "/v1/demo/launch/1").status_code == 200
+    assert api.finish_item(above, left, status="passed").status_code == 200
+    assert [item.uuid for item in emulator.items(left)] == [above]
+
+
 def test_bulk_delete(api: RpApi) -> None:
     """A bulk delete answers 200 and tells of each launch what became of it."""
     api.finish(api.start())

@@ -37,7 +37,9 @@ def test_dates_that_are_read(api: RpApi, emulator: Emulator, written: object, ex
     assert launch.start == expected
 
 
-@pytest.mark.parametrize("written", [1574423221000.5, "1574423221000.5", "yesterday", "", True, [1], "2023-11-14"])
+@pytest.mark.parametrize(
+    "written", [1574423221000.5, "1574423221000.5", "yesterday", "", True, [1], "2023-11-14", 10**18]
+)
 def test_dates_that_are_not_read(api: RpApi, written: object) -> None:
     """Anything else, a fractional number included, is refused with 400 and code 4001."""
     answer = api.call("POST", "/v1/demo/launch", {"name": "smoke", "startTime": written})
