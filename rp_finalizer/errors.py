@@ -17,7 +17,7 @@ class BadLaunchError(FinalizerError, ValueError):
 
     def __str__(self) -> str:
         """Say what was given and what is allowed."""
-        return f"{self.value!r} does not name a launch: {self.reason}"
+        return f"{_shown(self.value)} does not name a launch: {self.reason}"
 
 
 class EndpointError(FinalizerError, ValueError):
@@ -57,7 +57,7 @@ class FinishArgumentError(FinalizerError, ValueError):
 
     def __str__(self) -> str:
         """Name the argument, its value, and what is allowed."""
-        return f"{self.name}={repr(self.value)[:80]}: {self.allowed}"
+        return f"{self.name}={_shown(self.value)}: {self.allowed}"
 
 
 class ReportFormatError(FinalizerError, ValueError):
@@ -71,7 +71,7 @@ class ReportFormatError(FinalizerError, ValueError):
 
     def __str__(self) -> str:
         """Name the member, what stands there, and what belongs there."""
-        return f"not a report: {self.path or 'the document'} is {repr(self.value)[:80]}: {self.reason}"
+        return f"not a report: {self.path or 'the document'} is {_shown(self.value)}: {self.reason}"
 
 
 class ReentrantCallError(FinalizerError, RuntimeError):
@@ -99,3 +99,11 @@ class ForkedCallError(FinalizerError, RuntimeError):
     def __str__(self) -> str:
         """Name the launch, and who finishes it."""
         return f"launch {self.key} belongs to the process that this one was forked from, and is finished there"
+
+
+def _shown(value: object) -> str:
+    """Show a value of whatever kind, not at any length."""
+    try:
+        return repr(value)[:80]
+    except Exception:  # noqa: BLE001  a foreign repr, or a number of more digits than Python shows
+        return f"of type {type(value).__name__}"
