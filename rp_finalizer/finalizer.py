@@ -27,6 +27,9 @@ if TYPE_CHECKING:
     from rp_finalizer.resolver import Resolution, Resolver
     from rp_finalizer.settings import Settings
 
+RESOLVE_SHARE = 1 / 3
+"""The part of `timeout` that a client may take to say what its launch is."""
+
 KEPT_SHARE = 1 / 3
 """The part of `timeout` that flushing and settling leave for finish and confirm."""
 
@@ -70,6 +73,8 @@ class Finalizer:
     client: ReportingClient | None = None
     telling: Callable[[str], None] = lambda sentence: logger.debug("%s", sentence)
     """Is told, in a sentence, what is waited for."""
+    ends: dict[str, frozenset[int]] = field(default_factory=dict)
+    """By launch uuid: the end times that were sent in tries whose outcome is not final, so that they count as ours."""
 
     def finalize(self, finish: Finish, deadline: Deadline, *, force_stop: bool = False) -> Report:
         """Run the sequence within the deadline and report; the client is not closed by it.
@@ -134,7 +139,8 @@ class _Finalization:
         if self._borrowed() and not self.of.settings.finish_borrowed:
             return Outcome.NOT_OWNED, None
         if self.launch is not None and self.launch.status.final:
-            return Outcome.ALREADY_FINISHED, None
+            ours = self.launch.end_ms in self.of.ends.get(self.launch.uuid, ())
+            return Outcome.FINISHED if ours else Outcome.ALREADY_FINISHED, None
         self._settle()
         if self.of.target is None:
             return self._by_client_alone(self.finish)
@@ -145,7 +151,8 @@ class _Finalization:
 
     def _resolve(self) -> LaunchRef | None:
         with self.trace.step(Step.RESOLVE) as note:
-            self.resolution = self.of.resolver.resolve(self._look_up if self.of.target else None, self.deadline)
+            until = self.deadline.at_most(self.of.settings.timeout * RESOLVE_SHARE, self.of.clock.monotonic())
+            self.resolution = self.of.resolver.resolve(self._look_up if self.of.target else None, until)
             self.launch = self.resolution.launch
             for warning in self.resolution.warnings:
                 logger.warning("%s", warning)
@@ -192,7 +199,8 @@ class _Finalization:
 
     def _deliver(self, finish: Finish, ref: LaunchRef, target: Target) -> Ending:
         settings, now = self.of.settings, self.of.clock.monotonic()
-        watch = Watch(frozenset({finish.end_ms}), settings.stable_for)
+        earlier = self.of.ends.get(str(ref.uuid), frozenset())
+        watch = Watch(frozenset({finish.end_ms}), settings.stable_for, earlier_ends=earlier)
         delivery = Delivery(
             api=target.api,
             retry=self.of.retry,
@@ -208,8 +216,14 @@ class _Finalization:
             watch=watch.saw(self.launch, now) if self.launch else watch,
             telling=self.of.telling,
         )
-        ending = delivery.run_stop() if self.force_stop else delivery.run()
-        self.launch = delivery.watch.launch
+        try:
+            ending = delivery.run_stop() if self.force_stop else delivery.run()
+        finally:
+            # Also when a signal's exception strikes: whoever tries again is to know this end time as ours.
+            self.launch = delivery.watch.launch
+            self.of.ends[str(ref.uuid)] = earlier | delivery.watch.sent_ends
+        if ending[0] in {Outcome.FINISHED, Outcome.ALREADY_FINISHED}:
+            del self.of.ends[str(ref.uuid)]
         return ending
 
     def _look_up(self, ref: LaunchRef) -> Answer:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rp_finalizer.deadline import Deadline
+from rp_finalizer.finalizer import RESOLVE_SHARE
 from rp_finalizer.finish import Finish
 from rp_finalizer.outcome import Outcome, Step, StepResult
 from rp_finalizer.ports import Flushed, Pending
@@ -108,10 +109,12 @@ class LaunchFinalizer:
 
         Raises `FinishArgumentError` for a bad argument, and nothing for troubles of the server or the network.
         """
+        deadline = self._deadline(timeout)
+        key = self._key(deadline)
         finish = Finish.of(
-            self._end(), end_time=end_time, status=status, attributes=attributes, description=description
+            self._end(key), end_time=end_time, status=status, attributes=attributes, description=description
         )
-        return self._finish(finish, self._deadline(timeout), again=True, force_stop=force_stop)
+        return self._finish(key, finish, deadline, again=True, force_stop=force_stop)
 
     def terminate(self, *, status: str | None = None) -> Report:
         """Finish the launch unless that was done, then flush and close the client, once, whatever happened before.
@@ -119,13 +122,13 @@ class LaunchFinalizer:
         Idempotent: a later call gives the same report.
         """
         deadline = self._deadline()
-        finish = Finish.of(self._end(), status=status)
+        key = self._key(deadline)
         try:
-            report = self._finish(finish, deadline, again=False)
+            report = self._finish(key, Finish.of(self._end(key), status=status), deadline, again=False)
         finally:
             closing = self._close(deadline)
         if closing is not None:
-            report = self._flights.amend(self._key(deadline), closing.amend) or report
+            report = self._flights.amend(key, closing.amend) or report
             self._publish(report)
         return report
 
@@ -140,7 +143,7 @@ class LaunchFinalizer:
         """Tell what the client still holds; None for what cannot be known."""
         return self._finalizer.client.pending() if self._finalizer.client else Pending(0, 0)
 
-    def _finish(self, finish: Finish, deadline: Deadline, *, again: bool, force_stop: bool = False) -> Report:
+    def _finish(self, key: str, finish: Finish, deadline: Deadline, *, again: bool, force_stop: bool = False) -> Report:
         if self._flights.foreign:
             # Its report file is the parent's to write.
             self._report = Report(Outcome.NOT_OWNED)
@@ -152,21 +155,22 @@ class LaunchFinalizer:
             finally:
                 self._finalizer.release()
 
-        report = self._flights.run(self._key(deadline), fly, again=again)
+        report = self._flights.run(key, fly, again=again)
         if report is not self._report:
             self._publish(report)
         return report
 
     def _key(self, deadline: Deadline) -> str:
         """Name the flight: the launch as it is named first, before anybody is asked about it."""
-        return self._finalizer.resolver.first_name(deadline) or "no launch"
+        until = deadline.at_most(self.settings.timeout * RESOLVE_SHARE, self._finalizer.clock.monotonic())
+        return self._finalizer.resolver.first_name(until) or "no launch"
 
-    def _end(self) -> float:
+    def _end(self, key: str) -> float:
         """Give the end of the launch, in seconds since the epoch: when a finish was asked for first.
 
         A second try sends the same end time, so that a first one which the server works off late is known as ours.
         """
-        return self._ends.setdefault(self._key(self._deadline()), self._finalizer.clock.epoch())
+        return self._ends.setdefault(key, self._finalizer.clock.epoch())
 
     def _close(self, deadline: Deadline) -> _Closing | None:
         """Close the client; None where there is none to close, or it was closed before."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -15,6 +16,9 @@ if TYPE_CHECKING:
 
     from rp_finalizer.deadline import Deadline
     from rp_finalizer.finish import Finish
+
+_POLL = 0.01
+"""Seconds between two looks at a future."""
 
 
 class DuckClient:
@@ -80,8 +84,14 @@ class DuckClient:
         result, done = getattr(value, "result", None), getattr(value, "done", None)
         if not callable(result):
             return value
-        settled = not callable(done) or done()
-        return result() if settled else result(timeout=deadline.remaining(monotonic()))
+        # Asked again and again: futures and tasks have no way of waiting in common, and a task of asyncio may be
+        # waited for on its own loop only.
+        unset = threading.Event()
+        while callable(done) and not done():
+            if deadline.expired(monotonic()):
+                raise TimeoutError("it is not known yet")
+            unset.wait(_POLL)
+        return result()
 
     def _method(self, name: str) -> Callable[..., Any] | None:
         method = member_of(self._client, name)
