@@ -10,10 +10,11 @@ There is a project `demo`, and the keys `demo_key` (its manager, `default`), `me
 """
 
 from rp_finalizer.emulator.faults import ActiveFault, Fault
+from rp_finalizer.emulator.foreground import serve
+from rp_finalizer.emulator.handle import Emulator
 from rp_finalizer.emulator.journal import CallKind, ReceivedCall
 from rp_finalizer.emulator.records import Attribute, ProjectRole, StoredItem, StoredLaunch, StoredLog, User
 from rp_finalizer.emulator.reporting_queue import ParkedMessage, ReportingQueue
-from rp_finalizer.emulator.running import Emulator, serve
 
 __all__ = [
     "ActiveFault",

@@ -192,7 +192,7 @@ def test_closes_promptly(emulator: Emulator) -> None:
             proxy.wait_for_requests(2)
             begun = time.monotonic()
             proxy.close()
-            assert time.monotonic() - begun < 1
+            assert time.monotonic() - begun < 5
 
 
 def test_upstream_away(session: requests.Session) -> None:

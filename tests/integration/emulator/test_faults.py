@@ -117,14 +117,14 @@ def test_delay(api: RpApi, emulator: Emulator) -> None:
 
 def test_latency_of_every_call(api: RpApi, emulator: Emulator) -> None:
     """The latency is added to every call, until it is set back."""
-    emulator.latency = 0.1
+    emulator.latency = 0.3
     begun = time.monotonic()
     api.call("GET", "/info")
-    assert time.monotonic() - begun >= 0.1
+    assert time.monotonic() - begun >= 0.3
     emulator.latency = 0
     begun = time.monotonic()
     api.call("GET", "/info")
-    assert time.monotonic() - begun < 0.1
+    assert time.monotonic() - begun < 0.3
 
 
 def test_hang_until_released(callers: Callers, emulator: Emulator) -> None:
@@ -148,9 +148,7 @@ def test_hang_of_the_answer_only(api: RpApi, emulator: Emulator) -> None:
     emulator.add_fault(Fault(CallKind.FINISH_LAUNCH_V1, hang=True, apply=True))
     with pytest.raises(requests.ReadTimeout):
         api.call("PUT", f"/v1/demo/launch/{uuid}/finish", {"endTime": "2030-01-01T00:00:00Z"}, timeout=0.2)
-    launch = emulator.launch(uuid)
-    assert launch is not None
-    assert launch.status is LaunchStatus.PASSED
+    emulator.wait_until(lambda: emulator.launches()[0].status is LaunchStatus.PASSED, timeout=5)
 
 
 def test_reset_voids_what_hangs(callers: Callers, emulator: Emulator) -> None:

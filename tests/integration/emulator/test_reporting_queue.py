@@ -91,11 +91,11 @@ def test_delay_before_the_first_message(api: RpApi, emulator: Emulator) -> None:
 
 def test_launches_have_lanes_of_their_own(api: RpApi, emulator: Emulator) -> None:
     """The messages of one launch do not wait for those of another."""
-    emulator.queue.delay = 0.15
+    emulator.queue.delay = 0.5
     begun = time.monotonic()
     uuids = [api.start("v2") for _ in range(10)]
-    emulator.wait_until(lambda: all(emulator.launch(uuid) for uuid in uuids), timeout=5)
-    assert time.monotonic() - begun < 1
+    emulator.wait_until(lambda: all(emulator.launch(uuid) for uuid in uuids), timeout=10)
+    assert time.monotonic() - begun < 4
 
 
 def test_setting_the_delay_to_zero_lets_all_go(api: RpApi, emulator: Emulator) -> None:
