@@ -45,7 +45,10 @@ class Fault:
     delay: float = 0.0
     """Seconds that the call, or with `apply` its answer, is held."""
     hang: bool = False
-    """Hold it until the fault is released or removed, or the emulator ends."""
+    """Hold it until the fault is released or removed, or the emulator ends.
+
+    As on a slow server, a call whose caller has given up meanwhile is still done once it is let go.
+    """
     skip: int = 0
     """How many matching calls pass unharmed before the first is met."""
     times: int | None = None

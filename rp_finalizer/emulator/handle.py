@@ -108,7 +108,8 @@ class Emulator:
     def wait_until(self, predicate: Callable[[], ValueT], timeout: float = 10.0) -> ValueT:
         """Wait until a predicate holds, and give its value; it is asked again after every change of the state.
 
-        Raises TimeoutError after `timeout` seconds.
+        It is asked under the state's lock, so what it reads fits together, and the server waits for it. Raises
+        TimeoutError after `timeout` seconds.
         """
         with self._state.changed:
             deadline = time.monotonic() + timeout
