@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import sys
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, fields, is_dataclass, replace
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from enum import StrEnum
 from typing import Any, Self, TypeVar
 
@@ -71,12 +72,12 @@ class Failure:
     """Why the launch is not finished, and what to do about it."""
 
     kind: ErrorKind
+    status: int | None = field(default=None, kw_only=True)
+    """HTTP status of the answer, where there was one."""
+    code: int | None = field(default=None, kw_only=True)
+    """ReportPortal's own `errorCode`, where there was one."""
     message: str
     hint: str
-    status: int | None = None
-    """HTTP status of the answer, where there was one."""
-    code: int | None = None
-    """ReportPortal's own `errorCode`, where there was one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,11 +131,16 @@ class Report:
 
     def to_dict(self) -> dict[str, Any]:
         """Give the JSON object that schema 1 promises."""
-        return {"schema": SCHEMA, **{field.name: _plain(getattr(self, field.name)) for field in fields(self)}}
+        return {"schema": SCHEMA, **{each.name: _plain(getattr(self, each.name)) for each in fields(self)}}
 
     def to_json(self) -> str:
-        """Give `to_dict` as one line of JSON."""
-        return json.dumps(self.to_dict(), ensure_ascii=False)
+        """Give `to_dict` as one line of JSON.
+
+        Halves of characters, which names in the environment or from the server may hold, are escaped: no file takes
+        them as they are.
+        """
+        text = json.dumps(self.to_dict(), ensure_ascii=False)
+        return text.encode("utf-8", "backslashreplace").decode("utf-8")
 
     @classmethod
     def from_dict(cls, data: object) -> Self:
@@ -198,7 +204,7 @@ def _plain(value: Any) -> Any:
     if isinstance(value, float):
         return round(value, 6)
     if is_dataclass(value):
-        return {field.name: _plain(getattr(value, field.name)) for field in fields(value)}
+        return {each.name: _plain(getattr(value, each.name)) for each in fields(value)}
     return value
 
 
@@ -229,7 +235,9 @@ class _Members:
         return read(self.values[name], self._at(name))
 
     def each(self, name: str, read: _Read[_T]) -> Iterator[_T]:
-        values = self.values.get(name) or []
+        values = self.values.get(name)
+        if values is None:
+            return iter(())
         if not isinstance(values, list):
             raise ReportFormatError(self._at(name), values, "a list belongs here")
         return (read(value, f"{self._at(name)}[{index}]") for index, value in enumerate(values))
@@ -263,6 +271,9 @@ def _integer(value: Any, path: str) -> int:
 def _number(value: Any, path: str) -> float:
     if not isinstance(value, int | float) or isinstance(value, bool):
         raise ReportFormatError(path, value, "a number belongs here")
+    # JSON's numbers have no bounds, and Python's reader takes NaN and Infinity for numbers, too.
+    if not -sys.float_info.max <= value <= sys.float_info.max:
+        raise ReportFormatError(path, value, "a number of a possible size belongs here")
     return float(value)
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 
 from rp_finalizer.backoff import exponential, parse_retry_after
+
+bounded = settings(max_examples=200, deadline=None, derandomize=True, database=None)
 
 NOW = 1_445_412_480.0
 """Wed, 21 Oct 2015 07:28:00 GMT."""
@@ -25,6 +27,7 @@ def test_jitter_spreads_a_wait_by_a_fifth(chance: float, wait: float) -> None:
     assert exponential(1, 1.0, 5.0, chance) == pytest.approx(wait)
 
 
+@bounded
 @given(
     st.integers(1, 10**9),
     st.floats(0.001, 86400),
@@ -62,6 +65,7 @@ def test_retry_after_is_read_in_both_its_forms(header: str | None, seconds: floa
     assert parse_retry_after(header, NOW) == seconds
 
 
+@bounded
 @given(
     st.text(max_size=40)
     | st.text("0123456789", max_size=400)

@@ -5,9 +5,11 @@ from __future__ import annotations
 from dataclasses import FrozenInstanceError
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 
 from rp_finalizer.deadline import Deadline
+
+bounded = settings(max_examples=200, deadline=None, derandomize=True, database=None)
 
 TIMES = st.floats(0, 1e9)
 
@@ -34,6 +36,7 @@ def test_what_is_kept_for_later_is_taken_off_the_end() -> None:
     assert Deadline(130.0).keeping(10) == Deadline(120.0)
 
 
+@bounded
 @given(TIMES, TIMES, TIMES)
 def test_remaining_and_expired_agree(start: float, seconds: float, now: float) -> None:
     """Expired means that nothing is left, and the other way round."""
@@ -41,6 +44,7 @@ def test_remaining_and_expired_agree(start: float, seconds: float, now: float) -
     assert deadline.expired(now) is (deadline.remaining(now) == 0)
 
 
+@bounded
 @given(TIMES, TIMES, TIMES)
 def test_parts_of_parts_stay_inside(end: float, seconds: float, now: float) -> None:
     """However a deadline is divided, no part ends after it."""

@@ -6,10 +6,12 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 
 from rp_finalizer.errors import FinishArgumentError
 from rp_finalizer.finish import FINISH_STATUSES, Attribute, Finish
+
+bounded = settings(max_examples=200, deadline=None, derandomize=True, database=None)
 
 NOW = 1_700_000_000.1239
 MS = 1_706_702_400_123
@@ -44,6 +46,7 @@ def test_a_datetime_without_a_zone_is_local_time() -> None:
     assert Finish.of(NOW, end_time=naive).end_ms == int(naive.timestamp() * 1000)
 
 
+@bounded
 @given(st.datetimes(datetime(1970, 1, 2), datetime(9999, 12, 30), timezones=st.just(UTC)))  # noqa: DTZ001  bounds are naive
 def test_no_millisecond_is_lost_on_the_way(date: datetime) -> None:
     """A date's milliseconds are exact, however far it lies from the epoch."""
@@ -79,6 +82,7 @@ def test_what_is_no_end_time_is_refused(end_time: Any) -> None:
     assert caught.value.name == "end_time"
 
 
+@bounded
 @given(st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.datetimes() | st.binary())
 def test_any_end_time_gives_milliseconds_or_is_refused(end_time: Any) -> None:
     """No value raises anything but the error that was promised."""

@@ -6,11 +6,13 @@ from dataclasses import replace
 from typing import Any
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 
 from rp_finalizer.errors import BadLaunchError
 from rp_finalizer.launch import MAX_LAUNCH_ID, LaunchRef, LaunchStatus
 from tests.support.fakes import LAUNCH, UUID
+
+bounded = settings(max_examples=200, deadline=None, derandomize=True, database=None)
 
 
 @pytest.mark.parametrize(
@@ -65,6 +67,7 @@ def test_a_launch_needs_one_of_its_names() -> None:
         LaunchRef()
 
 
+@bounded
 @given(st.uuids().map(str) | st.integers(1, MAX_LAUNCH_ID).map(str))
 def test_a_name_is_shown_as_it_is_read(text: str) -> None:
     """What a reference shows of itself names the same launch again."""
@@ -72,6 +75,7 @@ def test_a_name_is_shown_as_it_is_read(text: str) -> None:
     assert LaunchRef.parse(str(LaunchRef.parse(text))) == LaunchRef.parse(text)
 
 
+@bounded
 @given(st.text(max_size=50) | st.text("0123456789", max_size=50) | st.text("0123456789abcdefABCDEF-", max_size=40))
 def test_any_text_names_a_launch_or_is_refused(text: str) -> None:
     """No text raises anything but the error that was promised."""
