@@ -227,6 +227,8 @@ class Delivery:
         return self.deadline.at_most(self.confirm_timeout, self._now())
 
     def _failure(self, answer: Answer, sent: Attempted | None = None) -> Failure:
+        if sent is not None and sent.telling is not None:
+            answer = sent.telling
         return failures.failure_of(answer, self.ref, self.project, tried=_tried(sent) if sent else "")
 
     @property

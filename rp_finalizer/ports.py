@@ -99,6 +99,8 @@ class Attempted:
     seconds: float
     gave_up: str | None = None
     """Why there was no further attempt although one might have helped; None after a clear answer."""
+    telling: Answer | None = None
+    """The answer before the last, where the last try was cut off too soon to say anything of the server."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,9 @@ if TYPE_CHECKING:
 TOO_LATE = 0.05
 """Seconds: with less than this left, another request would only be cut off."""
 
+TOO_SHORT = 1.0
+"""Seconds: a try that was cut off in less says nothing of the server; the answer before it does."""
+
 
 def _unavailable(answer: Answer) -> bool:
     return answer.unavailable
@@ -56,8 +59,14 @@ class TenacityRetry:
         self, attempt: Callable[[], Answer], deadline: Deadline, again: Callable[[Answer], bool] = _unavailable
     ) -> Attempted:
         """Try until `again` says no, the tries or the time are used up, or the event is set."""
-        started = self._clock.monotonic()
+        started = begun = self._clock.monotonic()
         reasons: list[str] = []
+        earlier: list[Answer] = []
+
+        def timed() -> Answer:
+            nonlocal begun
+            begun = self._clock.monotonic()
+            return attempt()
 
         def wait(state: RetryCallState) -> float:
             asked = _answer(state).retry_after
@@ -76,6 +85,7 @@ class TenacityRetry:
             self._clock.wait(seconds, self._stop)
 
         def before_sleep(state: RetryCallState) -> None:
+            earlier[:] = [_answer(state)]
             if self._waiting is not None:
                 self._waiting(state.upcoming_sleep, _answer(state))
 
@@ -87,12 +97,15 @@ class TenacityRetry:
             before_sleep=before_sleep,
             retry_error_callback=_answer,
         )
-        answer: Answer = retrying(attempt)
+        answer: Answer = retrying(timed)
+        ended = self._clock.monotonic()
+        too_short = answer.timed_out and ended - begun < TOO_SHORT
         return Attempted(
             answer,
             attempts=int(retrying.statistics["attempt_number"]),
-            seconds=self._clock.monotonic() - started,
+            seconds=ended - started,
             gave_up=reasons[-1] if reasons else None,
+            telling=earlier[-1] if earlier and too_short else None,
         )
 
     def _why_stop(self, state: RetryCallState, deadline: Deadline) -> str | None:
