@@ -46,6 +46,8 @@ class Watch:
     """When the present state was seen first."""
     open_items: int | None = None
     """As counted in the present state; None before."""
+    earlier_ends: frozenset[int] = frozenset()
+    """The end times of an earlier try of ours, whose outcome was not final."""
     unknown: bool = False
     """Whether the server said, at the last reading that told anything, that it does not know the launch."""
 
@@ -73,7 +75,7 @@ class Watch:
         if self.unknown:
             return Move.GONE
         if self.launch.status.final:
-            return Move.CLAIM if self.launch.end_ms in self.sent_ends else Move.YIELD
+            return Move.CLAIM if self.launch.end_ms in self.sent_ends | self.earlier_ends else Move.YIELD
         if self.launch.start_ms > max(self.sent_ends):
             return Move.SEND_LATER_END
         if now - self.still_since < self.stable_for:
