@@ -133,7 +133,10 @@ def _not_stored(answer: Answer) -> bool:
     """Tell whether the logs are surely not stored, so that sending them again makes no duplicates."""
     if not answer.unavailable:
         return False
-    return not answer.sent if answer.status is None else answer.status >= 400 and answer.status not in _PERHAPS_STORED  # noqa: PLR2004
+    if answer.status is None:
+        return not answer.sent
+    # A redirect is the gateway's own, when the API is away.
+    return answer.status >= 300 and answer.status not in _PERHAPS_STORED  # noqa: PLR2004
 
 
 def _multipart(batch: list[Any]) -> list[tuple[str, Any]]:
