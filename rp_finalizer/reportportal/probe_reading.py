@@ -103,7 +103,7 @@ _FAULTS: tuple[tuple[tuple[type[BaseException], ...], ProbeKind, str, str], ...]
         "check host and port, or allow more time",
     ),
     (
-        (HTTPException, ConnectionError, exceptions.ChunkedEncodingError, exceptions.ContentDecodingError),
+        (HTTPException, ConnectionError, exceptions.ContentDecodingError),
         ProbeKind.NO_ANSWER,
         "it gives no complete HTTP answer",
         "check that the port is a web server's",
@@ -170,8 +170,9 @@ def read_error(endpoint: Endpoint, error: Exception) -> ProbeResult:
     for kinds, kind, detail, mend in _FAULTS:
         if any(_find(error, of) for of in kinds):
             return ProbeResult(kind, detail.format(endpoint=endpoint), mend)
-    cause = _find(error, OSError)
-    reason = cause.strerror if cause is not None and cause.strerror else type(error).__name__
+    # The errors of requests are OSErrors themselves, without the system's words.
+    words = (found.strerror for found in _wrapped(error) if isinstance(found, OSError))
+    reason = next(filter(None, words), type(error).__name__)
     return ProbeResult(ProbeKind.UNREACHABLE, f"the connection fails: {reason}", "check the network and the address")
 
 

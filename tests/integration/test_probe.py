@@ -16,6 +16,7 @@ import requests
 
 from rp_finalizer.endpoint import Endpoint
 from rp_finalizer.reportportal.probe import LARGEST_BODY, ProbeKind, ProbeResult, probe
+from rp_finalizer.reportportal.probe_reading import read_error
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -27,7 +28,7 @@ if TYPE_CHECKING:
 
 
 TLS = Path(__file__).parent / "tls"
-"""A key that is no secret, and certificates for `localhost`: one until 2124, one that expired in 2020."""
+"""A key that is no secret, and its certificates: two until 2124, of which one is for another host, one until 2020."""
 CA = str(TLS / "localhost.pem")
 INFO = json.dumps({"build": {"version": "5.15.1", "name": "Service API"}})
 
@@ -153,6 +154,7 @@ def test_the_key_stays_at_home(serve: Serve, tmp_path: Path, monkeypatch: pytest
     ("answer", "kind", "says"),
     [
         (http("<html></html>", content_type="text/html; charset=utf-8"), ProbeKind.HTML_PAGE, "200"),
+        (http("<p>Welcome", content_type="TEXT/HTML"), ProbeKind.HTML_PAGE, "200"),
         (http("\n<!DOCTYPE HTML>", "404 Not Found", content_type="text/plain"), ProbeKind.HTML_PAGE, "404"),
         (http("404 page not found", "404 Not Found", content_type="text/plain"), ProbeKind.NOT_REPORTPORTAL, "404"),
         (http("{}"), ProbeKind.NOT_REPORTPORTAL, "build information"),
@@ -169,6 +171,11 @@ def test_the_key_stays_at_home(serve: Serve, tmp_path: Path, monkeypatch: pytest
             lambda connection: connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n{"),
             ProbeKind.NO_ANSWER,
             "",
+        ),
+        (
+            lambda connection: connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n"),
+            ProbeKind.NO_ANSWER,
+            "complete",
         ),
         (lambda _: None, ProbeKind.NO_ANSWER, "complete"),
     ],
@@ -261,6 +268,27 @@ def test_a_slow_server_has_all_of_the_time(serve: Serve) -> None:
     assert len(server.requests) == 2
 
 
+@pytest.mark.parametrize(
+    ("error", "kind", "says"),
+    [
+        (requests.exceptions.ReadTimeout(), ProbeKind.TIMEOUT, "in time"),
+        (requests.exceptions.ConnectTimeout(), ProbeKind.TIMEOUT, "in time"),
+        (requests.exceptions.ConnectionError(TimeoutError()), ProbeKind.TIMEOUT, "in time"),
+        (
+            requests.exceptions.ConnectionError(OSError(113, "No route to host")),
+            ProbeKind.UNREACHABLE,
+            "No route to host",
+        ),
+        (ArithmeticError(), ProbeKind.UNREACHABLE, "ArithmeticError"),
+    ],
+)
+def test_errors_that_no_server_here_can_cause_are_read(error: Exception, kind: ProbeKind, says: str) -> None:
+    """Time-outs of a socket and missing routes are told as such; what nobody foresaw is at least named."""
+    result = read_error(Endpoint.parse("https://rp.example.com"), error)
+    assert result.kind is kind
+    assert says in result.detail
+
+
 def test_no_time_is_a_mistake() -> None:
     """A time-out that is not above 0 is refused."""
     with pytest.raises(ValueError, match="above 0"):
@@ -306,7 +334,8 @@ def test_a_trusted_certificate_is_accepted(serve: Serve) -> None:
     ("certificate", "host", "ca", "detail", "mend"),
     [
         ("localhost.pem", "localhost", True, "self-signed", "RP_VERIFY_SSL"),
-        ("localhost.pem", "127.0.0.1", CA, "not valid for", "host name"),
+        ("localhost.pem", "127.0.0.1", CA, "not valid for", "not a number"),
+        ("other-host.pem", "localhost", str(TLS / "other-host.pem"), "not valid for", "host name that"),
         ("expired.pem", "localhost", str(TLS / "expired.pem"), "expired", "renewed"),
         ("localhost.pem", "localhost", str(TLS / "localhost.key"), "TLS fails", "RP_VERIFY_SSL"),
         ("localhost.pem", "localhost", str(TLS / "absent.pem"), "not there", "RP_VERIFY_SSL"),
