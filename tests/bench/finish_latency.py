@@ -16,9 +16,9 @@ from tests.bench.tables import Table, milliseconds, ratio
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-ROUNDS = {0.0: 30, 0.02: 25, 0.1: 8}
+ROUNDS = {0.0: 30, 0.02: 20, 0.1: 8}
 """Seconds of latency, and how often each is measured there."""
-VANILLA_ROUNDS = 3
+VANILLA_ROUNDS = 2
 """The client sleeps for 3 s every time."""
 STEPS = (Step.RESOLVE, Step.FLUSH, Step.FINISH, Step.CONFIRM, Step.TERMINATE)
 
