@@ -13,7 +13,7 @@ from rp_finalizer.outcome import ErrorKind, Outcome, Source, Step, StepResult, V
 from rp_finalizer.report import Considered, Count, Failure, Report, ReportedLaunch, StepRecord
 
 bounded = settings(
-    max_examples=200, deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=100, deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow]
 )
 
 _T = TypeVar("_T")

@@ -30,7 +30,7 @@ FULL = Report(
     abandoned=Count(0, 3),
     refused=Count(1, None),
     considered=(Considered(Source.CLIENT, UUID, Verdict.TAKEN), Considered(Source.ENVIRONMENT, "x", Verdict.REFUSED)),
-    seconds=0.094,
+    seconds=0.0940000004,
     error=Failure(ErrorKind.TIMEOUT, "not shown in time", "look again", status=503, code=5000),
     entry="entry-1",
 ).with_step(StepRecord(Step.FLUSH, StepResult.OK, 0.012, 1, "delivered"))
@@ -91,12 +91,14 @@ def changed(path: str, value: object) -> dict[str, Any]:
 
 
 def test_the_json_form_is_the_one_that_was_promised() -> None:
-    """Names, values and order of all members are those of schema 1, on one line."""
+    """Names, values and order of all members are those of schema 1, on one line, seconds in whole microseconds."""
     assert FULL.to_json() == json.dumps(FULL_JSON, ensure_ascii=False)
     assert FULL.to_dict() == FULL_JSON
 
 
-@pytest.mark.parametrize("report", [FULL, Report(None), Report(Outcome.FINISHED)], ids=["full", "preview", "bare"])
+@pytest.mark.parametrize(
+    "report", [Report.from_dict(FULL_JSON), Report(None), Report(Outcome.FINISHED)], ids=["full", "preview", "bare"]
+)
 def test_a_report_is_read_as_it_was_written(report: Report) -> None:
     """What a report says of itself reads as the same report."""
     assert Report.from_json(report.to_json()) == report
@@ -117,13 +119,13 @@ def test_unknown_members_are_passed_over() -> None:
     document["steps"][0]["cpu"] = 5
     document["error"]["trace"] = ["deep", {"er": None}]
     document["flushed"]["bytes"] = 1e6
-    assert Report.from_dict(document | {"new": {"a": [1]}}) == FULL
+    assert Report.from_dict(document | {"new": {"a": [1]}}) == Report.from_dict(FULL_JSON)
 
 
 def test_steps_are_put_in_their_order() -> None:
     """Whatever order steps were written in, and whichever are missing, all seven come once, in the sequence's order."""
     document = changed("steps", [FULL_JSON["steps"][3], FULL_JSON["steps"][1]])
-    assert Report.from_dict(document) == FULL
+    assert Report.from_dict(document) == Report.from_dict(FULL_JSON)
 
 
 def test_missing_counts_are_unknown() -> None:
