@@ -22,7 +22,7 @@ from requests.adapters import HTTPAdapter
 from requests.auth import AuthBase
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool
 from urllib3.connection import HTTPConnection, HTTPSConnection
-from urllib3.exceptions import HTTPError
+from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from rp_finalizer.reportportal.answers import NoReply, Reply
 
@@ -259,6 +259,9 @@ def _no_reply(error: requests.RequestException, *, sent: bool, seconds: float) -
         return NoReply(f"no connection{at} within {seconds:.1f} s", sent=False, timed_out=True)
     if isinstance(error, requests.exceptions.Timeout):
         return NoReply(f"no answer{at} within {seconds:.1f} s", sent=True, timed_out=True)
+    if sent and isinstance(root, TimeoutError | ReadTimeoutError):
+        # While the body is read, requests calls that a broken connection.
+        return NoReply(f"no complete answer{at} within {seconds:.1f} s", sent=True, timed_out=True)
     text = f"{type(root).__name__}: {root}" if str(root) else type(root).__name__
     if isinstance(error, requests.exceptions.SSLError):
         return NoReply(f"TLS failed{at} ({text})", sent=False, hint=_TLS)
