@@ -126,7 +126,7 @@ class PasswordGrant:
         return Answer(
             Meaning.UNAUTHORIZED if refused else Meaning.UNAVAILABLE,
             status=answer.status,
-            message=f"no token from {self._oauth.uri.partition('?')[0]}: {answer.message}",
+            message=f"no token from {self._oauth.uri.partition('?')[0]}: {self.masked(answer.message)}",
             retry_after=answer.retry_after,
             sent=False,
             timed_out=answer.timed_out,
