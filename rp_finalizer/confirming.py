@@ -42,8 +42,10 @@ class Watch:
     stable_for: float
     """Seconds a launch must stand still before v1 may pass the queue; a queue that merely lags is left alone."""
     launch: Launch | None = None
-    still_since: float | None = None
+    still_since: float = 0.0
     """When the present state was seen first."""
+    seen_at: float = 0.0
+    """When it was seen last: what happened since then is not known."""
     open_items: int | None = None
     """As counted in the present state; None before."""
     earlier_ends: frozenset[int] = frozenset()
@@ -56,8 +58,8 @@ class Watch:
         if launch is None:
             return replace(self, unknown=True)
         if self.launch is not None and launch.unchanged_since(self.launch):
-            return replace(self, launch=launch, unknown=False)
-        return replace(self, launch=launch, still_since=now, open_items=None, unknown=False)
+            return replace(self, launch=launch, seen_at=now, unknown=False)
+        return replace(self, launch=launch, still_since=now, seen_at=now, open_items=None, unknown=False)
 
     def counted(self, open_items: int) -> Self:
         """Add how many items are open."""
@@ -67,18 +69,19 @@ class Watch:
         """Add a finish that is sent."""
         return replace(self, sent_ends=self.sent_ends | {end_ms})
 
-    def next_move(self, now: float) -> Move:
+    def next_move(self) -> Move:
         """Decide. Every state has exactly one answer."""
-        if self.launch is None or self.still_since is None:
+        if self.launch is None:
             # Over v2 an unknown launch is one whose start still waits in the queue.
             return Move.LOOK_AGAIN
         if self.unknown:
             return Move.GONE
         if self.launch.status.final:
             return Move.CLAIM if self.launch.end_ms in self.sent_ends | self.earlier_ends else Move.YIELD
-        if self.launch.start_ms > max(self.sent_ends):
+        if self.launch.start_ms >= max(self.sent_ends):
+            # Also within one millisecond: the server compares microseconds, and we read no finer than this.
             return Move.SEND_LATER_END
-        if now - self.still_since < self.stable_for:
+        if self.seen_at - self.still_since < self.stable_for:
             return Move.LOOK_AGAIN
         if self.open_items is None:
             return Move.COUNT_OPEN_ITEMS

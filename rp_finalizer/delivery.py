@@ -183,7 +183,7 @@ class Delivery:
                 elif not answer.unavailable:
                     note.result, note.detail = StepResult.FAILED, answer.message
                     return Move.LOOK_AGAIN, answer
-                move = self.watch.next_move(self._now())
+                move = self.watch.next_move()
                 if move is Move.COUNT_OPEN_ITEMS:
                     move = self._count_open_items(until)
                 if move in ends:
@@ -200,7 +200,7 @@ class Delivery:
         if answer.count is None:
             return Move.LOOK_AGAIN
         self.watch = self.watch.counted(answer.count)
-        return self.watch.next_move(self._now())
+        return self.watch.next_move()
 
     def _pause(self, looks: int, answer: Answer, until: Deadline) -> bool:
         """Wait before the next reading; False when the time is up or the waiting was ended."""
