@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import TYPE_CHECKING, Any
+# Not imported from typing: every process of a project that has us installed would pay for it.
+TYPE_CHECKING = False
 
 if TYPE_CHECKING:
+    from typing import Any
+
     from rp_finalizer.endpoint import Endpoint
     from rp_finalizer.errors import (
         BadLaunchError,
@@ -70,6 +72,8 @@ _HOMES = {
 
 def __getattr__(name: str) -> Any:
     """Import a public name when it is first used: a process that only has us installed pays nothing."""
+    from importlib import import_module  # noqa: PLC0415  as above
+
     if name == "__version__":
         from importlib.metadata import version  # noqa: PLC0415  it costs more than all else here
 

@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from rp_finalizer.settings import Settings
 
 RESOLVE_SHARE = 1 / 3
-"""The part of `timeout` that a client may take to say what its launch is."""
+"""The part of the budget that a client may take to say what its launch is."""
 
 KEPT_SHARE = 1 / 3
-"""The part of `timeout` that flushing and settling leave for finish and confirm."""
+"""The part of the budget that flushing and settling leave for finish and confirm."""
 
 logger = logging.getLogger(__name__)
 
@@ -103,6 +103,8 @@ class _Finalization:
     deadline: Deadline
     force_stop: bool
     started: float = field(init=False)
+    budget: float = field(init=False)
+    """Seconds there were at the start: of one call, which may have fewer or more than the setting says."""
     trace: Trace = field(init=False)
     resolution: Resolution = field(init=False)
     launch: Launch | None = None
@@ -112,6 +114,7 @@ class _Finalization:
     def run(self) -> Report:
         self.trace = Trace(self.of.clock.monotonic)
         self.started = self.of.clock.monotonic()
+        self.budget = self.deadline.remaining(self.started)
         outcome, error = self._sequence()
         target = self.of.target
         return replace(
@@ -151,7 +154,7 @@ class _Finalization:
 
     def _resolve(self) -> LaunchRef | None:
         with self.trace.step(Step.RESOLVE) as note:
-            until = self.deadline.at_most(self.of.settings.timeout * RESOLVE_SHARE, self.of.clock.monotonic())
+            until = self.deadline.at_most(self.budget * RESOLVE_SHARE, self.of.clock.monotonic())
             self.resolution = self.of.resolver.resolve(self._look_up if self.of.target else None, until)
             self.launch = self.resolution.launch
             for warning in self.resolution.warnings:
@@ -269,4 +272,4 @@ class _Finalization:
         return self.resolution.candidate.source if self.resolution.candidate else None
 
     def _early_deadline(self) -> Deadline:
-        return self.deadline.keeping(self.of.settings.timeout * KEPT_SHARE)
+        return self.deadline.keeping(self.budget * KEPT_SHARE)

@@ -162,7 +162,8 @@ class LaunchFinalizer:
 
     def _key(self, deadline: Deadline) -> str:
         """Name the flight: the launch as it is named first, before anybody is asked about it."""
-        until = deadline.at_most(self.settings.timeout * RESOLVE_SHARE, self._finalizer.clock.monotonic())
+        now = self._finalizer.clock.monotonic()
+        until = deadline.at_most(deadline.remaining(now) * RESOLVE_SHARE, now)
         return self._finalizer.resolver.first_name(until) or "no launch"
 
     def _end(self, key: str) -> float:

@@ -7,7 +7,6 @@ together can tell everything at once. No sentence shows the value of a key.
 from __future__ import annotations
 
 import re
-import tomllib
 from dataclasses import dataclass, field
 from difflib import get_close_matches
 from pathlib import Path
@@ -25,6 +24,7 @@ _NOT_SETTINGS = frozenset({"RP_FINALIZER_API_TOKEN", "RP_FINALIZER_ADMIN_TOKEN"}
 """Variables with our prefix that others than the settings read."""
 _UNREAD_TABLES = frozenset({"credentials"})
 """Tables that may stand beside the settings and belong to somebody else."""
+_OURS = re.compile(rb"rp[-_. ]?finalize", re.IGNORECASE)
 _FORMER_KEYS = ("RP_TOKEN", "RP_UUID")
 """What the agents called the key before `RP_API_KEY`."""
 _SECRET_NAME = re.compile(r"key|token|passw|secret|credential|\A(rp_)?uuid\Z")
@@ -141,6 +141,11 @@ def _read_toml(path: Path, *, asked_for: bool) -> dict[str, Any] | str:
         return f"{path} cannot be read: {reason}; {mend}"
     if len(content) > MAX_FILE_BYTES:
         return f"{path} is larger than {MAX_FILE_BYTES} bytes; name a TOML file with --config"
+    if not asked_for and not _OURS.search(content):
+        # Most files of that name say nothing of us, and reading TOML takes longer than all else here.
+        return {}
+    import tomllib  # noqa: PLC0415  as above
+
     try:
         return tomllib.loads(content.decode())
     except UnicodeDecodeError as error:

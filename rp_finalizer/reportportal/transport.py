@@ -56,6 +56,17 @@ class _Bearer(AuthBase):
         return request
 
 
+class _Session(requests.Session):
+    """A session to which no answer is a redirect.
+
+    Told not to follow redirects, requests still reads such an answer to its end, however long it is, and takes its
+    Location apart, whatever stands there.
+    """
+
+    def get_redirect_target(self, resp: requests.Response) -> None:
+        return None
+
+
 class _CuttableAdapter(HTTPAdapter):
     """An adapter that never retries, and whose open sockets can be shut down from another thread."""
 
@@ -118,7 +129,7 @@ class _Lane:
     def __init__(self, agent: str) -> None:
         self._jobs: SimpleQueue[_Job | None] = SimpleQueue()
         self._adapter = _CuttableAdapter()
-        self._session = requests.Session()
+        self._session = _Session()
         self._session.headers.update({"User-Agent": agent, "Accept": "application/json"})
         self._session.mount("https://", self._adapter)
         self._session.mount("http://", self._adapter)

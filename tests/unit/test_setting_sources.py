@@ -185,8 +185,8 @@ def test_a_table_of_credentials_is_left_unread(tmp_path: Path) -> None:
     [
         (b"[tool.rp_finalizer]\ntimeout = = 3\n", "line 2"),
         (b"[tool.rp_finalizer]\ntimeout = 3\nx = '\xff'\n", "not UTF-8 (at line 3)"),
-        (b"x = " + b"[" * 20000, "is not TOML"),
-        (b"x = " + b"9" * 5000, "is not TOML"),
+        (b"[tool.rp_finalizer]\nx = " + b"[" * 20000, "is not TOML"),
+        (b"[tool.rp_finalizer]\nx = " + b"9" * 5000, "is not TOML"),
         (b"#" * (MAX_FILE_BYTES + 1), "larger than"),
     ],
 )
@@ -200,6 +200,12 @@ def test_a_damaged_file_is_told_with_its_line(tmp_path: Path, content: bytes, sa
     assert problem.startswith(str(path))
     assert says in problem
     assert "; " in problem
+
+
+def test_a_damaged_file_that_says_nothing_of_us_is_not_ours_to_tell(tmp_path: Path) -> None:
+    """The project file of a project without settings of ours is not taken apart."""
+    tmp_path.joinpath("pyproject.toml").write_text("[project]\nname = = 3\n", encoding="utf-8")
+    assert from_file(SLOTS, directory=tmp_path) == Layer()
 
 
 @pytest.mark.parametrize("name", ["absent.toml", ".", "a\0b.toml"])
