@@ -28,7 +28,7 @@ if TYPE_CHECKING:
     from tests.support.fault_proxy import FaultProxy
     from tests.support.reporting import Run
 
-SHORT: dict[str, Any] = QUICK | {"timeout": 0.6}
+SHORT: dict[str, Any] = QUICK | {"timeout": 0.4}
 """For what ends only with the budget."""
 PUT = "^PUT .*/finish"
 GET = "^GET .*/launch/"
@@ -229,7 +229,7 @@ class TestServerThatStops:
         with Emulator() as server, connected(server.url) as client:
             run = start_run(client)
             server.add_fault(Fault(READ, hang=True))
-            report = stop_when(server, READ, lambda: LaunchFinalizer(client, **QUICK | {"timeout": 1.5}).finish())
+            report = stop_when(server, READ, lambda: LaunchFinalizer(client, **QUICK | {"timeout": 0.8}).finish())
             assert (report.outcome, kind_of(report)) == (Outcome.ACCEPTED, ErrorKind.TIMEOUT)
             assert status_of(server, run.uuid) == "PASSED"
 
@@ -238,7 +238,7 @@ class TestServerThatStops:
         with Emulator() as server, connected(server.url) as client:
             run = start_run(client)
             server.add_fault(Fault(FINISH, hang=True))
-            report = stop_when(server, FINISH, lambda: LaunchFinalizer(client, **QUICK | {"timeout": 1.5}).finish())
+            report = stop_when(server, FINISH, lambda: LaunchFinalizer(client, **QUICK | {"timeout": 0.8}).finish())
             assert (report.outcome, kind_of(report)) == (Outcome.FAILED, ErrorKind.UNAVAILABLE)
             assert status_of(server, run.uuid) == "IN_PROGRESS"
 

@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
     from rp_finalizer.emulator import Emulator
 
-SHORT: dict[str, Any] = QUICK | {"timeout": 0.6}
+SHORT: dict[str, Any] = QUICK | {"timeout": 0.4}
 """For what ends only with the budget."""
 BOTH = (FINISH, FINISH_NOW)
 
