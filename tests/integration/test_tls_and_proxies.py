@@ -110,7 +110,7 @@ class _ForwardProxy(BaseHTTPRequestHandler):
 
     do_GET = do_PUT = _forward  # noqa: N815  the names that the server looks for
 
-    def log_message(self, format: str, *arguments: Any) -> None:
+    def log_message(self, format: str, *arguments: Any) -> None:  # noqa: A002  the server's name
         """Keep quiet."""
 
 
