@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
 from enum import Enum, auto
@@ -29,7 +30,11 @@ _ANOTHER = (
     "gateway answers while the API restarts"
 )
 
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f]+")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]+")
+"""What steers a terminal or the direction of a text, ends a line, or is half a character that no file takes."""
+
+Masked = Callable[[str], str]
+"""Shows the secrets in a text as `****`."""
 
 
 class Expected(Enum):
@@ -70,19 +75,22 @@ class NoReply:
     """What to do about it, where the reason tells."""
 
 
-def read_answer(reply: Reply | NoReply, expected: Expected, now: float) -> Answer:
-    """Say what an answer means. `now` is in seconds since the epoch, for a Retry-After that names a date."""
+def read_answer(reply: Reply | NoReply, expected: Expected, now: float, masked: Masked = str) -> Answer:
+    """Say what an answer means.
+
+    `now` is in seconds since the epoch, for a Retry-After that names a date. Foreign texts are `masked` before they are
+    cut to their length: half a secret at the end would not be known as one.
+    """
     if isinstance(reply, NoReply) or reply.status not in {200, 201}:
-        return read_refusal(reply, now)
-    return _read_success(reply, _json_object(reply.body), expected)
+        return read_refusal(reply, now, masked)
+    return _read_success(reply, _json_object(reply.body), expected, masked)
 
 
-def read_refusal(reply: Reply | NoReply, now: float) -> Answer:
-    """Say what an answer means that is not the success that was hoped for. `now` is as above."""
+def read_refusal(reply: Reply | NoReply, now: float, masked: Masked = str) -> Answer:
+    """Say what an answer means that is not the success that was hoped for. `now` and `masked` are as above."""
     if isinstance(reply, NoReply):
-        return Answer(
-            Meaning.UNAVAILABLE, message=reply.reason, sent=reply.sent, timed_out=reply.timed_out, hint=reply.hint
-        )
+        reason = masked(reply.reason)
+        return Answer(Meaning.UNAVAILABLE, message=reason, sent=reply.sent, timed_out=reply.timed_out, hint=reply.hint)
     document = _json_object(reply.body)
     code = document.get("errorCode") if document else None
     if isinstance(code, bool) or not isinstance(code, int):
@@ -91,7 +99,7 @@ def read_refusal(reply: Reply | NoReply, now: float) -> Answer:
         _meaning(reply.status, code, document),
         status=reply.status,
         code=code,
-        message=_message(reply, document),
+        message=_message(reply, document, masked),
         retry_after=parse_retry_after(reply.headers.get("retry-after"), now),
         hint=_ANOTHER if document is None and reply.status < 429 else None,  # noqa: PLR2004  later ones pass
     )
@@ -124,7 +132,7 @@ def _meaning(status: int, code: int | None, document: Mapping[str, Any] | None) 
     return Meaning.REJECTED if status in {400, 405, 406, 415} else Meaning.UNAVAILABLE
 
 
-def _read_success(reply: Reply, document: Mapping[str, Any] | None, expected: Expected) -> Answer:
+def _read_success(reply: Reply, document: Mapping[str, Any] | None, expected: Expected, masked: Masked) -> Answer:
     answer = Answer(Meaning.OK, status=reply.status)
     match expected, document:
         case Expected.ID, {"id": str()}:
@@ -139,11 +147,11 @@ def _read_success(reply: Reply, document: Mapping[str, Any] | None, expected: Ex
         case (Expected.LAUNCH, {}) | (Expected.LAUNCHES, {"content": [*_], "page": {"totalElements": int()}}):
             try:
                 return _read_launches(reply.status, document or {}, expected)
-            except (KeyError, TypeError, ValueError) as error:
-                message = f"answered {reply.status} with JSON that is no launch ({_clean(str(error))})"
+            except (KeyError, TypeError, ValueError, RecursionError) as error:
+                message = f"answered {reply.status} with JSON that is no launch ({_clean(str(error), masked)})"
                 return Answer(Meaning.UNAVAILABLE, status=reply.status, message=message)
     hint = _ANOTHER if document is None else None
-    return Answer(Meaning.UNAVAILABLE, status=reply.status, message=_message(reply, document), hint=hint)
+    return Answer(Meaning.UNAVAILABLE, status=reply.status, message=_message(reply, document, masked), hint=hint)
 
 
 def _read_launches(status: int, document: Mapping[str, Any], expected: Expected) -> Answer:
@@ -155,19 +163,21 @@ def _read_launches(status: int, document: Mapping[str, Any], expected: Expected)
 
 def read_launch(document: Mapping[str, Any]) -> Launch:
     """Read the server's `LaunchResource`. Raises KeyError, TypeError or ValueError where it is not one."""
-    statistics = document.get("statistics") or {}
+    if not isinstance(document, dict):
+        raise TypeError(f"{document!r} is no object")
+    owner = document.get("owner")
     return Launch(
-        uuid=str(document["uuid"]),
-        id=int(document["id"]),
-        name=str(document.get("name", "")),
-        number=int(document.get("number", 0)),
+        uuid=_text(document["uuid"]),
+        id=_whole(document["id"]),
+        name=_clean(str(document.get("name") or "")),
+        number=_whole(document.get("number", 0)),
         status=LaunchStatus(str(document["status"]).upper()),
         start_ms=_need_ms(document["startTime"]),
         end_ms=read_date(document.get("endTime")),
         last_modified_ms=read_date(document.get("lastModified")),
         mode=str(document.get("mode") or "DEFAULT"),
-        owner=document.get("owner"),
-        statistics=_flat(statistics, ""),
+        owner=None if owner is None else _clean(str(owner)),
+        statistics=_flat(document.get("statistics"), ""),
     )
 
 
@@ -189,6 +199,18 @@ def read_date(value: object) -> int | None:
         # Not by a float: milliseconds since 1970 with microseconds behind them do not fit its 53 bits exactly.
         return int(date.replace(microsecond=0).timestamp()) * 1000 + date.microsecond // 1000
     raise ValueError(f"{value!r} is no date")
+
+
+def _text(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{value!r} is no text")
+    return value
+
+
+def _whole(value: object) -> int:
+    if isinstance(value, bool) or not isinstance(value, int):
+        raise TypeError(f"{value!r} is no whole number")
+    return value
 
 
 def _need_ms(value: object) -> int:
@@ -217,19 +239,19 @@ def _json_object(body: bytes) -> Mapping[str, Any] | None:
     return document if isinstance(document, dict) else None
 
 
-def _message(reply: Reply, document: Mapping[str, Any] | None) -> str:
+def _message(reply: Reply, document: Mapping[str, Any] | None, masked: Masked) -> str:
     if document is not None:
         own = document.get("message") or document.get("error_description") or document.get("error")
         if isinstance(own, str) and own.strip():
-            return f"{reply.status}: {_clean(own)}"
+            return f"{reply.status}: {_clean(own, masked)}"
         return f"{reply.status} with JSON that ReportPortal does not give here"
     if location := reply.headers.get("location"):
-        return f"{reply.status}: redirected to {_clean(location)}"
+        return f"{reply.status}: redirected to {_clean(location, masked)}"
     kind = reply.headers.get("content-type", "").partition(";")[0].strip() or "no content type"
-    return f"{reply.status} with {_clean(kind)}, not ReportPortal's JSON"
+    return f"{reply.status} with {_clean(kind, masked)}, not ReportPortal's JSON"
 
 
-def _clean(text: str) -> str:
-    """Keep a foreign text from steering a terminal or flooding a log."""
-    flat = _CONTROL.sub(" ", text).strip()
+def _clean(text: str, masked: Masked = str) -> str:
+    """Keep a foreign text from steering a terminal, flooding a log, or telling a secret."""
+    flat = masked(_CONTROL.sub(" ", text)).strip()
     return flat if len(flat) <= LONGEST_MESSAGE else f"{flat[: LONGEST_MESSAGE - 1]}…"

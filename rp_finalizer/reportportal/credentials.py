@@ -121,12 +121,12 @@ class PasswordGrant:
             token = _access_token(reply.body)
             if token is not None:
                 return token
-        answer = read_refusal(reply, time.time())
+        answer = read_refusal(reply, time.time(), self.masked)
         refused = answer.status in _REFUSALS
         return Answer(
             Meaning.UNAUTHORIZED if refused else Meaning.UNAVAILABLE,
             status=answer.status,
-            message=f"no token from {self._oauth.uri.partition('?')[0]}: {self.masked(answer.message)}",
+            message=f"no token from {self._oauth.uri.partition('?')[0]}: {answer.message}",
             retry_after=answer.retry_after,
             sent=False,
             timed_out=answer.timed_out,

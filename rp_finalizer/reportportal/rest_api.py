@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import time
-from dataclasses import replace
 from typing import TYPE_CHECKING, Any, Literal
 
 from rp_finalizer.ports import Meaning
@@ -98,9 +97,8 @@ class RestApi:
 
         def ask(token: str) -> Answer:
             reply = self._transport.send(method, url, deadline, token=token, **content)
-            answer = read_answer(reply, expected, time.time())
             # A gateway's error page may show the request that it got.
-            return replace(answer, message=self._credentials.masked(answer.message))
+            return read_answer(reply, expected, time.time(), self._credentials.masked)
 
         token = self._credentials.token(deadline)
         answer = ask(token) if isinstance(token, str) else token
