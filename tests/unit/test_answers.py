@@ -129,6 +129,7 @@ ROWS = [
     Row("425", 425, "", UNAVAILABLE, headers=AGAIN, retry_after=7.0),
     Row("429", 429, HTML, UNAVAILABLE, headers=AGAIN, retry_after=7.0),
     Row("429 JSON", 429, '{"message": "slow down"}', UNAVAILABLE, says="429: slow down"),
+    Row("429 with errorCode", 429, reply_text(4290, "slow down"), UNAVAILABLE, 4290),
     Row("429 damaged Retry-After", 429, "", UNAVAILABLE, headers={"Retry-After": "soon"}),
     Row("500 5000", 500, reply_text(5000, "Unclassified error [broker]"), UNAVAILABLE, 5000, "Unclassified error"),
     Row("500 HTML", 500, HTML, UNAVAILABLE),
@@ -215,8 +216,10 @@ def test_retry_after_is_understood_as_a_date(api: RestApi, server: responses.Req
 
 def test_no_redirect_is_followed(api: RestApi, server: responses.RequestsMock) -> None:
     """A redirect is an answer of its own: followed, it would end in a page that says 200."""
+    server.assert_all_requests_are_fired = False
     server.put(V2, status=302, headers={"Location": f"{BASE}/elsewhere"})
-    api.finish_queued(UUID, FINISH, soon())
+    server.get(f"{BASE}/elsewhere", json={"id": UUID})
+    assert api.finish_queued(UUID, FINISH, soon()).status == 302
     assert [call.request.method for call in server.calls] == ["PUT"]
 
 
