@@ -32,17 +32,21 @@ from rp_finalizer.reportportal.rest_api import RestApi
 from rp_finalizer.reportportal.retrying import TenacityRetry
 from rp_finalizer.reportportal.transport import Transport
 from rp_finalizer.resolver import Resolver
-from rp_finalizer.setting_sources import from_arguments
+from rp_finalizer.setting_sources import from_arguments, from_environment, from_file
 from rp_finalizer.settings import SLOTS, Settings
 from rp_finalizer.system_clock import SystemClock
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
     from contextlib import AbstractContextManager
 
     from rp_finalizer.launch import Launch, LaunchRef
     from rp_finalizer.ports import Answer, Clock, LaunchSource, ReportingClient, Retry
     from rp_finalizer.report import Failure
+    from rp_finalizer.reportportal.credentials import Credentials
+    from rp_finalizer.reportportal.diagnosis import Check
+    from rp_finalizer.setting_sources import Layer
+    from rp_finalizer.settings import OAuth
 
 
 def configure(client: Any, settings: Settings | None, overrides: Mapping[str, Any]) -> Settings:
@@ -122,10 +126,13 @@ def _connect(settings: Settings) -> tuple[RestApi | None, Target | None, str]:
         connect_timeout=connection.connect_timeout,
         read_timeout=connection.read_timeout,
     )
-    given = connection.credentials
-    credentials = ApiKey(given) if isinstance(given, str) else PasswordGrant(given, transport)
+    credentials = _build_credentials(connection.credentials, transport)
     api = RestApi(transport, connection.endpoint, connection.project, credentials)
     return api, Target(api, connection.endpoint, connection.project), ""
+
+
+def _build_credentials(given: str | OAuth, transport: Transport) -> Credentials:
+    return ApiKey(given) if isinstance(given, str) else PasswordGrant(given, transport)
 
 
 def _sources(client: Any, shim: ReportingClient | None, launch: object, settings: Settings) -> list[LaunchSource]:
@@ -184,3 +191,24 @@ def look_at(ref: LaunchRef, settings: Settings, telling: Callable[[str], None]) 
     if not answer.launch.status.final:
         open_items = target.api.items_in_progress(answer.launch.id, deadline).count
     return Sight(answer.launch, target.page(answer.launch), open_items)
+
+
+def diagnose(
+    over: Iterable[Layer], config: str | None, problems: Iterable[str], telling: Callable[[str], None]
+) -> Iterator[Check]:
+    """Check all that a finish needs, wrong settings included.
+
+    What is `over` the environment and the file wins, the first layer most; `problems` are those already found.
+    """
+    # What only the doctor needs, no test run is to import.
+    from rp_finalizer.reportportal.diagnosis import Examination, read_settings  # noqa: PLC0415
+
+    file = from_file(SLOTS, config=None if config is None else Path(config))
+    reading = read_settings((*over, from_environment(os.environ, SLOTS), file), problems)
+    settings = reading.settings
+    transport = Transport(
+        verify=settings.verify_ssl, connect_timeout=settings.connect_timeout, read_timeout=settings.read_timeout
+    )
+    given = reading.credentials
+    credentials = None if given is None else _build_credentials(given, transport)
+    return Examination(reading, transport, credentials, os.environ, Path(), telling).checks()

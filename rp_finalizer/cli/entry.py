@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 COMMANDS = {
     "finish": "Finish one launch, read it back, and tell what became of it.",
     "status": "Show what the server says of a launch.",
+    "doctor": "Check all that a finish needs, and say how to mend what fails.",
     "emulator": "Run a ReportPortal-compatible server on this machine.",
     "demo": "Watch a launch lose its process, and be finished all the same.",
 }

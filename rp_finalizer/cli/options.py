@@ -55,7 +55,7 @@ class Common:
             config=self.config,
             endpoint=self.endpoint,
             project=self.project,
-            api_key=self._api_key(),
+            api_key=self.api_key(),
             verify_ssl=self.verify_ssl,
             timeout=self.timeout,
             **arguments,
@@ -71,7 +71,8 @@ class Common:
         if sys.stderr.isatty() and not self.quiet:
             click.echo("\r\x1b[K", nl=False, err=True)
 
-    def _api_key(self) -> str | None:
+    def api_key(self) -> str | None:
+        """Give the key out of the variable that is named for it. Raises `SettingsError` where there is none."""
         if self.api_key_env is None:
             return None
         key = os.environ.get(self.api_key_env, "")
