@@ -118,8 +118,9 @@ class _Page:
         parts = check.detail.split("\n")
         # Of several entries each begins at the left, and what does not fit on its line stands two further in.
         lines = [line for part in parts for line in self._wrap(part, indent, "  " if len(parts) > 1 else "")]
-        mark = click.style(sign, fg=_COLOURS[check.ok], bold=check.ok is False)
-        click.echo(f"{mark} {click.style(f'{check.name:{_NAME}}', bold=check.ok is False)}{lines[0]}")
+        bold = True if check.ok is False else None
+        mark = click.style(sign, fg=_COLOURS[check.ok], bold=bold)
+        click.echo(f"{mark} {click.style(f'{check.name:{_NAME}}', bold=bold)}{lines[0]}")
         for line in lines[1:]:
             click.echo(" " * indent + line)
         if check.mend:

@@ -64,12 +64,13 @@ class Common:
     def tell(self, sentence: str) -> None:
         """Show what is waited for, on a terminal only; the next sentence takes its place."""
         if sys.stderr.isatty() and not self.quiet:
-            click.echo(f"\r\x1b[K{sentence[:110]}", nl=False, err=True)
+            # `color`, for without colours click would take out what clears the line, too.
+            click.echo(f"\r\x1b[K{sentence[:110]}", nl=False, err=True, color=True)
 
     def tell_no_more(self) -> None:
         """Clear what `tell` left."""
         if sys.stderr.isatty() and not self.quiet:
-            click.echo("\r\x1b[K", nl=False, err=True)
+            click.echo("\r\x1b[K", nl=False, err=True, color=True)
 
     def api_key(self) -> str | None:
         """Give the key out of the variable that is named for it. Raises `SettingsError` where there is none."""
