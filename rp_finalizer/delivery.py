@@ -164,8 +164,9 @@ class Delivery:
             attempted = self.retry(attempt, self.deadline, again)
             note.attempts = attempted.attempts
             if attempted.answer.meaning not in _TAKEN:
-                note.result = StepResult.TIMED_OUT if attempted.answer.timed_out else StepResult.FAILED
-                note.detail = attempted.answer.message
+                last = attempted.telling or attempted.answer
+                note.result = StepResult.TIMED_OUT if last.timed_out else StepResult.FAILED
+                note.detail = last.message
         return attempted
 
     def _look(
