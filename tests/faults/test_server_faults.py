@@ -194,7 +194,9 @@ class TestFinish:
         assert report.error is not None
         assert report.error.status == status
         assert run.uuid in report.error.hint or "RP_ENDPOINT" in report.error.hint
-        assert len(finishes(emulator)) == report.step(Step.FINISH).attempts > 2
+        assert str(status) in str(report.step(Step.FINISH).detail)
+        # The last try may find no time left to send anything.
+        assert 1 < len(finishes(emulator)) <= report.step(Step.FINISH).attempts
         assert status_of(emulator, run.uuid) == "IN_PROGRESS"
 
     def test_silent_server_is_left(self, emulator: Emulator, run: Run) -> None:
@@ -483,7 +485,19 @@ class TestOthers:
         launch = emulator.launch(run.uuid)
         assert launch is not None
         assert launch.end_ms == launch.start_ms + 1
+        assert [call.kind for call in finishes(emulator)] == [FINISH, FINISH]
         assert [parked.code for parked in emulator.queue.parked] == [40021]
+
+    def test_clock_behind_and_the_queue_lagging(self, emulator: Emulator, client: RPClient) -> None:
+        """An end that was moved behind the start, and was applied only after accepted, is known as ours."""
+        run = start_run(client, later=3600)
+        run.start_item(later=3601)
+        emulator.queue.pause()
+        finalizer = LaunchFinalizer(client, **SHORT)
+        assert finalizer.finish().outcome is Outcome.ACCEPTED
+        emulator.queue.resume()
+        wait_until_final(emulator, run.uuid)
+        assert finalizer.finish().outcome is Outcome.FINISHED
 
     def test_clock_behind_and_the_queue_lost(self, emulator: Emulator, client: RPClient) -> None:
         """The same end after the start is sent past a queue that does nothing."""

@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 import threading
+import time
 from concurrent.futures import Future
 from typing import TYPE_CHECKING, Any
 from unittest.mock import MagicMock
@@ -328,6 +329,15 @@ class TestDuckTypedClient:
         timer.start()
         assert LaunchFinalizer(client, **QUICK).finish().outcome is Outcome.FINISHED
         timer.join()
+
+    def test_future_that_never_settles_is_left(self, emulator: Emulator) -> None:
+        """A launch that is never known costs the budget and at most a second, and the client is closed."""
+        client = Recorder("terminate", launch_uuid=Future(), **connection(emulator))
+        begun = time.monotonic()
+        report = LaunchFinalizer(client, timeout=0.3).terminate()
+        assert time.monotonic() - begun < 1.3
+        assert report.outcome is Outcome.NOT_STARTED
+        assert client.called == ["terminate"]
 
     @pytest.mark.parametrize("name", ["terminate", "close"])
     def test_only_way_to_end_a_client_is_used(self, emulator: Emulator, run: Run, name: str) -> None:

@@ -42,8 +42,8 @@ class Run:
     client: RPClient
     uuid: str
 
-    def start_item(self, name: str = "a test") -> str:
-        return str(self.client.start_test_item(name, now_ms(), "STEP"))
+    def start_item(self, name: str = "a test", later: float = 0.0) -> str:
+        return str(self.client.start_test_item(name, now_ms(later), "STEP"))
 
     def finish_item(self, item: str, status: str = "PASSED") -> None:
         self.client.finish_test_item(item, now_ms(), status=status)
