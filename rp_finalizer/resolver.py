@@ -136,6 +136,8 @@ def _choose(readings: list[_Reading], look_up: LookUp | None) -> tuple[_Reading 
         reading.verdict = Verdict.UNKNOWN
     # Over v2 a launch may be unknown because its start still waits in the queue: the first uuid is worth the try.
     first = next((reading for reading in readings if reading.ref and reading.ref.uuid), None)
+    if first is not None:
+        first.verdict = Verdict.TAKEN
     return first, refusal
 
 
@@ -148,9 +150,14 @@ def _take(reading: _Reading, ref: LaunchRef, launch: Launch | None) -> _Reading:
 def _judge_rest(taken: _Reading, readings: list[_Reading]) -> list[str]:
     warnings = []
     for reading in readings:
-        if reading is taken or reading.verdict is not Verdict.NOT_TRIED or reading.ref is None or taken.ref is None:
+        if reading is taken or reading.ref is None or taken.ref is None or _same(reading.ref, taken.ref):
             continue
-        if not _same(reading.ref, taken.ref):
+        if reading.verdict is Verdict.UNKNOWN:
+            warnings.append(
+                f"{reading.candidate.origin} names launch {reading.candidate.value}, which the server does not know in "
+                f"this project: {taken.candidate.value} ({taken.candidate.origin}) is taken"
+            )
+        else:
             reading.verdict = Verdict.CONFLICT
             warnings.append(
                 f"{taken.candidate.origin} names launch {taken.candidate.value} and {reading.candidate.origin} names "

@@ -11,13 +11,15 @@ from typing import TYPE_CHECKING, Any
 
 from rp_finalizer.finish import Finish
 from rp_finalizer.launch import Launch, LaunchStatus
-from rp_finalizer.ports import Answer, Candidate, Flushed, Meaning, Pending
+from rp_finalizer.ports import Answer, Candidate, Flushed, Meaning, Pending, SourceRefusedError
 
 if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
     from threading import Event
 
     from rp_finalizer.deadline import Deadline
     from rp_finalizer.outcome import Source
+    from rp_finalizer.ports import LaunchQuery
 
 UUID = "0a7e2f4c-5b1d-4c8e-9f36-1d2b3a4c5e6f"
 OTHER_UUID = "9c1f0e2d-7a6b-4d5c-8e3f-2b1a0c9d8e7f"
@@ -66,6 +68,7 @@ class ManualClock:
     def wait(self, seconds: float, wakes: Event) -> bool:
         assert seconds >= 0
         self.waits.append(seconds)
+        assert len(self.waits) < 1000, "somebody waits again and again, and time does not pass"
         until = self.now + seconds
         for due in sorted(self._due, key=lambda due: due[0]):
             if due[0] <= until and not wakes.is_set():
@@ -139,6 +142,9 @@ class FakeApi:
     def items_in_progress(self, launch_id: int, deadline: Deadline) -> Answer:
         return self._answer("items_in_progress", launch_id, deadline)
 
+    def open_launches(self, query: LaunchQuery, deadline: Deadline, *, debug: bool, page: int) -> Answer:
+        return self._answer("open_launches", f"{query.name} {debug} {page}", deadline)
+
     def close(self) -> None:
         self.closed += 1
 
@@ -202,6 +208,7 @@ class FakeClient:
     clock: ManualClock
     uuid: str | None = UUID
     owns_launch: bool = True
+    awaited: bool = False
     flushed: Flushed = field(default_factory=Flushed)
     held: Pending = field(default_factory=lambda: Pending(0, 0))
     problem: str | None = None
@@ -211,6 +218,9 @@ class FakeClient:
     """What was asked of it, in order."""
     finishes: list[Finish] = field(default_factory=list)
     flush_until: Deadline | None = None
+
+    def attach(self, loop: AbstractEventLoop) -> None:
+        pass
 
     def launch(self, deadline: Deadline) -> str | None:  # noqa: ARG002  it knows at once
         return self.uuid
@@ -240,8 +250,17 @@ class FakeSource:
 
     source: Source
     values: tuple[str, ...]
+    ambiguous: bool = False
+    problem: str | None = None
+    refusal: Answer | None = None
+    """The server's answer that keeps it from knowing any."""
     asked: int = 0
 
     def candidates(self, deadline: Deadline) -> list[Candidate]:  # noqa: ARG002  it knows at once
         self.asked += 1
-        return [Candidate(self.source, value, f"the {self.source}") for value in self.values]
+        if self.refusal is not None:
+            raise SourceRefusedError(self.refusal)
+        return [
+            Candidate(self.source, value, f"the {self.source}", problem=self.problem, ambiguous=self.ambiguous)
+            for value in self.values
+        ]
