@@ -80,13 +80,13 @@ class Delivery:
     def run_stop(self) -> Ending:
         """End the launch by the stop call, which takes its number and is done when it is answered."""
         self.begun = self._now()
-        read = self.retry(partial(self.api.launch_by_uuid, self._uuid, self.deadline), self.deadline)
+        read = self._read()
         launch = read.answer.launch
         if launch is None:
             return Outcome.FAILED, self._failure(read.answer, read)
-        self.watch = self.watch.saw(launch, self._now())
         if launch.status.final:
-            return Outcome.ALREADY_FINISHED, None
+            ours = launch.end_ms in self.watch.earlier_ends
+            return Outcome.FINISHED if ours else Outcome.ALREADY_FINISHED, None
         self._end_after_start()
 
         def stop(uuid: str, finish: Finish, deadline: Deadline) -> Answer:  # noqa: ARG001  the form of a finish
@@ -112,11 +112,12 @@ class Delivery:
         """Finish over v1, which is done when it is answered."""
         sent = self._send(Step.FALLBACK, self.api.finish_now)
         if sent.answer.meaning is Meaning.TOO_EARLY:
-            seen = self.api.launch_by_uuid(self._uuid, self.deadline)
-            if seen.launch is not None:
-                self.watch = self.watch.saw(seen.launch, self._now())
-                self._end_after_start()
-                sent = self._send(Step.FALLBACK, self.api.finish_now)
+            read = self._read()
+            if read.answer.launch is None:
+                # Not the refusal of our clock, which would stay, but what keeps us from mending it.
+                return Outcome.FAILED, self._failure(read.answer, read)
+            self._end_after_start()
+            sent = self._send(Step.FALLBACK, self.api.finish_now)
         return self._done_when_answered(sent)
 
     def _done_when_answered(self, sent: Attempted) -> Ending:
@@ -142,6 +143,13 @@ class Delivery:
         if sent.answer.meaning not in _TAKEN:
             return Outcome.FAILED, self._failure(sent.answer, sent)
         return Outcome.ACCEPTED, failures.not_shown(self.ref, seconds, open_items=self.watch.open_items)
+
+    def _read(self) -> Attempted:
+        """Read the launch, if need be more than once, where what it says is needed to go on."""
+        read = self.retry(partial(self.api.launch_by_uuid, self._uuid, self.deadline), self.deadline)
+        if read.answer.launch is not None:
+            self.watch = self.watch.saw(read.answer.launch, self._now())
+        return read
 
     def _send(self, step: Step, call: Callable[[str, Finish, Deadline], Answer]) -> Attempted:
         """Send until the answer is clear; a finish whose answer was lost is read back before it is repeated."""

@@ -91,6 +91,7 @@ class Call:
     name: str
     launch: str | int
     at: float
+    answer: Answer
     finish: Finish | None = None
 
 
@@ -152,11 +153,11 @@ class FakeApi:
         left = deadline.remaining(self.clock.now)
         if not left:
             return Answer(Meaning.UNAVAILABLE, message="no time left", sent=False, timed_out=True)
-        self.calls.append(Call(name, launch, self.clock.now, finish))
         script = self._scripts.get(name)
         assert script, f"the script foresees no {name}"
         scripted = script.pop(0) if len(script) > 1 else script[0]
         answer = scripted() if callable(scripted) else scripted
+        self.calls.append(Call(name, launch, self.clock.now, answer, finish))
         hanging = answer.timed_out and answer.sent
         self.clock.advance(left if hanging else min(self.latency, left))
         return answer

@@ -169,6 +169,12 @@ def test_an_unknown_number_gives_no_launch_but_the_servers_answer() -> None:
     assert verdicts(resolution) == [(Source.ARGUMENT, Verdict.UNKNOWN)]
 
 
+def test_of_several_refusals_the_first_is_told() -> None:
+    """Where no number is known, what the server says of the first one counts: it was meant most."""
+    resolution = resolve(argument(NUMBER), environment("43"), knows=Server({NUMBER: FOREIGN}))
+    assert (resolution.ref, resolution.refusal) == (None, FOREIGN)
+
+
 def test_where_all_are_unknown_the_first_uuid_is_worth_the_try() -> None:
     """Over v2 a launch may not be there yet: the first uuid is tried all the same, before any number."""
     resolution = resolve(argument(NUMBER), environment(UUID, OTHER_UUID))
