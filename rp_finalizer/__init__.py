@@ -11,6 +11,7 @@ if TYPE_CHECKING:
     from rp_finalizer.endpoint import Endpoint
     from rp_finalizer.errors import (
         BadLaunchError,
+        BlockedLoopError,
         EndpointError,
         FinalizerError,
         FinishArgumentError,
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "BadLaunchError",
+    "BlockedLoopError",
     "Endpoint",
     "EndpointError",
     "ErrorKind",
@@ -52,6 +54,7 @@ __all__ = [
 _HOMES = {
     "errors": (
         "BadLaunchError",
+        "BlockedLoopError",
         "EndpointError",
         "FinalizerError",
         "FinishArgumentError",

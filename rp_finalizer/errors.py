@@ -89,6 +89,19 @@ class ReentrantCallError(FinalizerError, RuntimeError):
         )
 
 
+class BlockedLoopError(FinalizerError, RuntimeError):
+    """A client whose calls are awaited was to be waited for on the thread of its running loop."""
+
+    def __init__(self, method: str, instead: str) -> None:
+        super().__init__(method, instead)
+        self.method = method
+        self.instead = instead
+
+    def __str__(self) -> str:
+        """Name the method that does not block the loop."""
+        return f"{self.method} would block the event loop that runs on this thread: use {self.instead}"
+
+
 class ForkedCallError(FinalizerError, RuntimeError):
     """A forked child asked for the finish of a launch that its parent reports."""
 

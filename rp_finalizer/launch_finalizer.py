@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import threading
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from rp_finalizer.deadline import Deadline
+from rp_finalizer.errors import BlockedLoopError
 from rp_finalizer.finalizer import RESOLVE_SHARE
 from rp_finalizer.finish import Finish
 from rp_finalizer.outcome import Outcome, Step, StepResult
@@ -109,6 +112,7 @@ class LaunchFinalizer:
 
         Raises `FinishArgumentError` for a bad argument, and nothing for troubles of the server or the network.
         """
+        self._refuse_running_loop("finish()", "await afinish()")
         deadline = self._deadline(timeout)
         key = self._key(deadline)
         finish = Finish.of(
@@ -121,6 +125,7 @@ class LaunchFinalizer:
 
         Idempotent: a later call gives the same report.
         """
+        self._refuse_running_loop("terminate()", "await aterminate()")
         deadline = self._deadline()
         key = self._key(deadline)
         try:
@@ -131,6 +136,24 @@ class LaunchFinalizer:
             report = self._flights.amend(key, closing.amend) or report
             self._publish(report)
         return report
+
+    async def afinish(self, **arguments: Any) -> Report:
+        """Do what `finish` does, with the same arguments, without blocking the running loop."""
+        return await self._off_the_loop(partial(self.finish, **arguments))
+
+    async def aterminate(self, *, status: str | None = None) -> Report:
+        """Do what `terminate` does without blocking the running loop, on which an awaited client is closed."""
+        return await self._off_the_loop(partial(self.terminate, status=status))
+
+    async def _off_the_loop(self, call: Callable[[], Report]) -> Report:
+        if self._finalizer.client is not None:
+            self._finalizer.client.attach(asyncio.get_running_loop())
+        return await asyncio.to_thread(call)
+
+    def _refuse_running_loop(self, method: str, instead: str) -> None:
+        client = self._finalizer.client
+        if client is not None and client.awaited and asyncio._get_running_loop() is not None:  # noqa: SLF001  documented
+            raise BlockedLoopError(method, instead)
 
     def preview(self) -> Report:
         """Say which launch would be finished, and why that one, without sending or writing anything."""
@@ -221,11 +244,26 @@ class finalizing:  # noqa: N801  used like a function
         """Give the finalizer, whose `report` is None until the end."""
         return self._finalizer
 
+    async def __aenter__(self) -> LaunchFinalizer:
+        """Give the finalizer, for a block in asynchronous code."""
+        return self._finalizer
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        """Finish the launch and close the client without blocking the loop."""
+        self._judge(await self._finalizer.aterminate(status=self._status(kind)), kind)
+
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
     ) -> None:
         """Finish the launch and close the client."""
-        settings = self._finalizer.settings
-        report = self._finalizer.terminate(status=settings.status_on_error if kind else None)
-        if settings.strict and kind is None and report.outcome is not None and not report.outcome.good:
+        self._judge(self._finalizer.terminate(status=self._status(kind)), kind)
+
+    def _status(self, kind: type[BaseException] | None) -> str | None:
+        return self._finalizer.settings.status_on_error if kind else None
+
+    def _judge(self, report: Report, kind: type[BaseException] | None) -> None:
+        strict = self._finalizer.settings.strict and kind is None
+        if strict and report.outcome is not None and not report.outcome.good:
             raise FinalizationFailed(report)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Protocol
 from rp_finalizer.report import NOTHING, Count
 
 if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
     from collections.abc import Callable
     from threading import Event
 
@@ -205,6 +206,15 @@ class ReportingClient(Protocol):
     @property
     def owns_launch(self) -> bool:
         """Tell whether the client opened the launch, rather than being handed it."""
+        ...
+
+    @property
+    def awaited(self) -> bool:
+        """Tell whether the test run awaits this client's calls, so that no thread that runs a loop may wait for it."""
+        ...
+
+    def attach(self, loop: AbstractEventLoop) -> None:
+        """Take note of the loop that an awaited client's connections belong to."""
         ...
 
     def launch(self, deadline: Deadline) -> str | None:

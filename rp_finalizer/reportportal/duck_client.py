@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any
 from rp_finalizer.ports import Flushed, Pending
 from rp_finalizer.report import NOTHING
 from rp_finalizer.reportportal.bounded import call_within, member_of
+from rp_finalizer.reportportal.own_finish import finish_arguments
 
 if TYPE_CHECKING:
+    from asyncio import AbstractEventLoop
     from collections.abc import Callable
 
     from rp_finalizer.deadline import Deadline
@@ -27,6 +29,11 @@ class DuckClient:
     The launch may be a text, a number, a UUID, something to call, or a future; whatever is missing is done without.
     What such a client holds back cannot be seen: it is left to its own `terminate` or `close`.
     """
+
+    awaited = False
+
+    def attach(self, loop: AbstractEventLoop) -> None:
+        """Take no note: this client's calls are not awaited."""
 
     def __init__(self, client: Any) -> None:
         self._client = client
@@ -60,14 +67,7 @@ class DuckClient:
         call = self._method("finish_launch")
         if call is None:
             return "the client has no finish_launch"
-        arguments: dict[str, Any] = {"end_time": str(finish.end_ms)}
-        if finish.status is not None:
-            arguments["status"] = finish.status
-        if finish.attributes:
-            arguments["attributes"] = [{"key": each.key, "value": each.value} for each in finish.attributes]
-        if finish.description is not None:
-            arguments["description"] = finish.description
-        return call_within(deadline.remaining(monotonic()), lambda: call(**arguments)).problem
+        return call_within(deadline.remaining(monotonic()), partial(call, **finish_arguments(finish))).problem
 
     def terminate(self, deadline: Deadline) -> str | None:
         """Call `terminate`, or `close` where there is no such method."""

@@ -63,7 +63,7 @@ class _Session(requests.Session):
     Location apart, whatever stands there.
     """
 
-    def get_redirect_target(self, resp: requests.Response) -> None:
+    def get_redirect_target(self, resp: requests.Response) -> None:  # noqa: ARG002  the library's signature
         return None
 
 

@@ -12,6 +12,7 @@ from rp_finalizer import endpoint, errors, report
 from rp_finalizer.endpoint import PathSegmentError
 from rp_finalizer.errors import (
     BadLaunchError,
+    BlockedLoopError,
     EndpointError,
     FinalizerError,
     FinishArgumentError,
@@ -44,6 +45,7 @@ EXAMPLES: list[tuple[FinalizerError, list[str]]] = [
     ),
     (ReportFormatError("", "[", "it is not JSON"), ["the document", "'['", "it is not JSON"]),
     (ReentrantCallError(UUID), [UUID, "must not call the finalizer"]),
+    (BlockedLoopError("finish()", "await afinish()"), ["finish()", "event loop", "await afinish()"]),
     (ForkedCallError(UUID), [UUID, "forked from", "finished there"]),
     (PathSegmentError("../x", "it holds a slash"), ["'../x'", "it holds a slash"]),
     (FinalizationFailed(FAILED), [UUID, "failed", "403: not the owner", "use the owner's key"]),

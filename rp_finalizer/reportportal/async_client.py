@@ -1,0 +1,102 @@
+"""The shim over `AsyncRPClient`, whose calls are awaited by the test run itself: it holds back nothing but logs.
+
+Private names used, as seen in reportportal-client 5.5.4 to 5.7.11: `_log_batcher` (with `flush()` and `_batch`).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from functools import partial
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+from rp_finalizer.ports import Flushed, Pending
+from rp_finalizer.reportportal.bounded import call_within
+from rp_finalizer.reportportal.client_loop import ClientLoop
+from rp_finalizer.reportportal.log_sender import LogEntry
+from rp_finalizer.reportportal.own_finish import finish_arguments
+from rp_finalizer.reportportal.sync_client import UNREADABLE
+
+if TYPE_CHECKING:
+    from rp_finalizer.deadline import Deadline
+    from rp_finalizer.finish import Finish
+    from rp_finalizer.reportportal.log_sender import LogSender
+
+logger = logging.getLogger(__name__)
+
+
+class AsyncClient:
+    """`ReportingClient` over an `AsyncRPClient`, to be used on another thread than its loop's."""
+
+    awaited = True
+
+    def __init__(self, client: Any, sender: LogSender) -> None:
+        self._client = client
+        self._sender = sender
+        self._loop: ClientLoop | None = None
+        self._unread: list[Any] = []
+        """Logs taken out of the client whose content could not be had yet."""
+
+    def attach(self, loop: asyncio.AbstractEventLoop) -> None:
+        """Take note of the loop that the client's connections belong to."""
+        self._loop = ClientLoop(loop)
+
+    @property
+    def owns_launch(self) -> bool:
+        """False when the client was made with the uuid of a launch that somebody else started."""
+        return bool(getattr(self._client, "use_own_launch", True))
+
+    def launch(self, deadline: Deadline) -> str | None:  # noqa: ARG002  this client knows at once
+        """Give the launch's uuid; None before the start was answered."""
+        uuid = self._client.launch_uuid
+        return None if uuid is None else str(uuid)
+
+    def pending(self) -> Pending:
+        """Count the logs that wait for their batch to fill up."""
+        waiting = self._waiting()
+        return Pending(requests=0, logs=None if waiting is None else waiting + self._sender.held)
+
+    def flush(self, deadline: Deadline) -> Flushed:
+        """Send the logs that are held."""
+        if self._waiting() is None:
+            return Flushed(problem=UNREADABLE, attempts=0)
+        return self._sender.flush(partial(self._take, deadline), lambda: self._waiting() or 0, deadline)
+
+    def finish(self, finish: Finish, deadline: Deadline) -> str | None:
+        """Run the client's own `finish_launch` on its loop."""
+        return self._run(self._client.finish_launch, deadline, **finish_arguments(finish))
+
+    def terminate(self, deadline: Deadline) -> str | None:
+        """Run the client's own `close` on its loop."""
+        return self._run(self._client.close, deadline)
+
+    def _run(self, call: Any, deadline: Deadline, **arguments: Any) -> str | None:
+        if self._loop is None:
+            return "the client's event loop is not known: use `async with` or `await`"
+        try:
+            self._loop.run(call(**arguments), deadline)
+        except Exception as error:  # noqa: BLE001  foreign code; what it raises is reported
+            return f"{type(error).__name__}: {error}"
+        return None
+
+    def _waiting(self) -> int | None:
+        batch = getattr(getattr(self._client, "_log_batcher", None), "_batch", None)
+        return None if batch is None else len(batch) + len(self._unread)
+
+    def _take(self, deadline: Deadline) -> list[LogEntry]:
+        logs = [*self._unread, *(self._client._log_batcher.flush() or ())]  # noqa: SLF001
+        if not logs:
+            return []
+
+        async def read() -> list[dict[str, Any]]:
+            return [await log.payload for log in logs]
+
+        # On a loop of its own: the uuids in it are texts here, and nothing is waited for.
+        result = call_within(deadline.remaining(monotonic()), lambda: asyncio.run(read()))
+        if result.problem is not None:
+            logger.warning("%d logs cannot be read: %s", len(logs), result.problem)
+            self._unread = logs
+            return []
+        self._unread = []
+        return [LogEntry(payload, log.file) for payload, log in zip(result.value, logs, strict=True)]
