@@ -1,12 +1,8 @@
-"""The shim over `AsyncRPClient`, whose calls are awaited by the test run itself: it holds back nothing but logs.
-
-Private names used, as seen in reportportal-client 5.5.4 to 5.7.11: `_log_batcher` (with `flush()` and `_batch`).
-"""
+"""The shim over `AsyncRPClient`, whose calls are awaited by the test run itself: it holds back nothing but logs."""
 
 from __future__ import annotations
 
 import asyncio
-import logging
 from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -14,16 +10,13 @@ from typing import TYPE_CHECKING, Any
 from rp_finalizer.ports import Flushed, Pending
 from rp_finalizer.reportportal.bounded import call_within
 from rp_finalizer.reportportal.client_loop import ClientLoop
-from rp_finalizer.reportportal.log_sender import LogEntry
+from rp_finalizer.reportportal.log_batch import UNREADABLE, LogBatch, read_awaited
 from rp_finalizer.reportportal.own_finish import finish_arguments
-from rp_finalizer.reportportal.sync_client import UNREADABLE
 
 if TYPE_CHECKING:
     from rp_finalizer.deadline import Deadline
     from rp_finalizer.finish import Finish
     from rp_finalizer.reportportal.log_sender import LogSender
-
-logger = logging.getLogger(__name__)
 
 
 class AsyncClient:
@@ -34,9 +27,8 @@ class AsyncClient:
     def __init__(self, client: Any, sender: LogSender) -> None:
         self._client = client
         self._sender = sender
+        self._logs = LogBatch(client)
         self._loop: ClientLoop | None = None
-        self._unread: list[Any] = []
-        """Logs taken out of the client whose content could not be had yet."""
 
     def attach(self, loop: asyncio.AbstractEventLoop) -> None:
         """Take note of the loop that the client's connections belong to."""
@@ -54,14 +46,15 @@ class AsyncClient:
 
     def pending(self) -> Pending:
         """Count the logs that wait for their batch to fill up."""
-        waiting = self._waiting()
+        waiting = self._logs.waiting()
         return Pending(requests=0, logs=None if waiting is None else waiting + self._sender.held)
 
     def flush(self, deadline: Deadline) -> Flushed:
         """Send the logs that are held."""
-        if self._waiting() is None:
+        if self._logs.waiting() is None:
             return Flushed(problem=UNREADABLE, attempts=0)
-        return self._sender.flush(partial(self._take, deadline), lambda: self._waiting() or 0, deadline)
+        take = partial(self._logs.take, partial(self._read, deadline))
+        return self._sender.flush(take, lambda: self._logs.waiting() or 0, deadline)
 
     def finish(self, finish: Finish, deadline: Deadline) -> str | None:
         """Run the client's own `finish_launch` on its loop."""
@@ -80,23 +73,10 @@ class AsyncClient:
             return f"{type(error).__name__}: {error}"
         return None
 
-    def _waiting(self) -> int | None:
-        batch = getattr(getattr(self._client, "_log_batcher", None), "_batch", None)
-        return None if batch is None else len(batch) + len(self._unread)
-
-    def _take(self, deadline: Deadline) -> list[LogEntry]:
-        logs = [*self._unread, *(self._client._log_batcher.flush() or ())]  # noqa: SLF001
-        if not logs:
-            return []
-
-        async def read() -> list[dict[str, Any]]:
-            return [await log.payload for log in logs]
-
-        # On a loop of its own: the uuids in it are texts here, and nothing is waited for.
-        result = call_within(deadline.remaining(monotonic()), lambda: asyncio.run(read()))
+    def _read(self, deadline: Deadline, logs: list[Any]) -> list[dict[str, Any]]:
+        # On a loop of its own: the uuids in these logs are texts, and nothing is waited for.
+        result = call_within(deadline.remaining(monotonic()), lambda: asyncio.run(read_awaited(logs)))
         if result.problem is not None:
-            logger.warning("%d logs cannot be read: %s", len(logs), result.problem)
-            self._unread = logs
-            return []
-        self._unread = []
-        return [LogEntry(payload, log.file) for payload, log in zip(result.value, logs, strict=True)]
+            raise RuntimeError(result.problem) from result.error
+        payloads: list[dict[str, Any]] = result.value
+        return payloads

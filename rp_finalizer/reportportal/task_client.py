@@ -2,15 +2,13 @@
 
 The threaded one's loop runs on a daemon thread and notices new tasks up to 100 ms late; the batched one's runs only
 while a further call is made. Neither looks at a task's exception. Names used beside the public ones, as seen in
-reportportal-client 5.5.4 to 5.7.11: `_loop`, `_task_mutex`, `_log_batcher` (with `flush()` and `_batch`), `client`
-(the connection that a client shares with its clones), and since 5.7 `_api_info_task`. Where the loop is gone, what is
-pending is unknown.
+reportportal-client 5.5.4 to 5.7.11: `_loop`, `_task_mutex`, `client` (the connection that a client shares with its
+clones), and since 5.7 `_api_info_task`. Where the loop is gone, what is pending is unknown.
 """
 
 from __future__ import annotations
 
 import asyncio
-import logging
 from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -19,16 +17,13 @@ from rp_finalizer.ports import Flushed, Pending
 from rp_finalizer.report import Count
 from rp_finalizer.reportportal.bounded import call_within, member_of
 from rp_finalizer.reportportal.client_loop import ClientLoop
-from rp_finalizer.reportportal.log_sender import LogEntry
+from rp_finalizer.reportportal.log_batch import UNREADABLE, LogBatch, read_awaited
 from rp_finalizer.reportportal.own_finish import finish_arguments
-from rp_finalizer.reportportal.sync_client import UNREADABLE
 
 if TYPE_CHECKING:
     from rp_finalizer.deadline import Deadline
     from rp_finalizer.finish import Finish
     from rp_finalizer.reportportal.log_sender import LogSender
-
-logger = logging.getLogger(__name__)
 
 Task = asyncio.Task[Any]
 
@@ -49,8 +44,7 @@ class TaskClient:
     def __init__(self, client: Any, sender: LogSender) -> None:
         self._client = client
         self._sender = sender
-        self._unread: list[Any] = []
-        """Logs taken out of the client whose content could not be had yet."""
+        self._logs = LogBatch(client)
         loop = member_of(client, "_loop")
         self._loop = ClientLoop(loop, self._mutex()) if isinstance(loop, asyncio.AbstractEventLoop) else None
 
@@ -75,7 +69,7 @@ class TaskClient:
 
     def pending(self) -> Pending:
         """Count the tasks that are not done: those that log as logs, all others as requests."""
-        tasks, waiting = self._tasks(), self._waiting()
+        tasks, waiting = self._tasks(), self._logs.waiting()
         if tasks is None or waiting is None:
             return Pending()
         logging = sum(1 for task in tasks if _logs(task))
@@ -99,7 +93,8 @@ class TaskClient:
                 break
         left = [task for task in ended if not task.done()]
         loop.cancel(left)
-        sent = self._sender.flush(partial(self._take, loop, deadline), lambda: self._waiting() or 0, deadline)
+        take = partial(self._logs.take, partial(self._read, loop, deadline))
+        sent = self._sender.flush(take, lambda: self._logs.waiting() or 0, deadline)
         return _sum_up(ended, left, sent, waiting)
 
     def finish(self, finish: Finish, deadline: Deadline) -> str | None:
@@ -129,27 +124,9 @@ class TaskClient:
         other = member_of(self._client, "_api_info_task")
         return [task for task in asyncio.all_tasks(self._loop.loop) if task is not other and _reports(task)]
 
-    def _waiting(self) -> int | None:
-        batch = getattr(member_of(self._client, "_log_batcher"), "_batch", None)
-        return None if batch is None else len(batch) + len(self._unread)
-
-    def _take(self, loop: ClientLoop, deadline: Deadline) -> list[LogEntry]:
-        """Take a batch out of the client; what a log belongs to may itself be a task."""
-        logs = [*self._unread, *(self._client._log_batcher.flush() or ())]  # noqa: SLF001
-        if not logs:
-            return []
-
-        async def read() -> list[dict[str, Any]]:
-            return [await log.payload for log in logs]
-
-        try:
-            payloads = loop.run(read(), deadline)
-        except Exception as error:  # noqa: BLE001  whatever ended the task that the logs belong to
-            logger.warning("%d logs cannot be read: %s: %s", len(logs), type(error).__name__, error)
-            self._unread = logs
-            return []
-        self._unread = []
-        return [LogEntry(payload, log.file) for payload, log in zip(payloads, logs, strict=True)]
+    def _read(self, loop: ClientLoop, deadline: Deadline, logs: list[Any]) -> list[dict[str, Any]]:
+        payloads: list[dict[str, Any]] = loop.run(read_awaited(logs), deadline)
+        return payloads
 
 
 def _name(task: Task) -> str:

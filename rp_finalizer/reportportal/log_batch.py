@@ -1,0 +1,54 @@
+"""The logs that a client collects until a batch of 20 is full, whichever kind of client.
+
+Private names used, as seen in reportportal-client 5.5.4 to 5.7.11: `_log_batcher`, with `flush()` and `_batch`; of its
+entries `payload` (to be awaited, in the clients built on asyncio) and `file`. Where they are gone, how many logs wait
+is unknown, and they are left to the client's own close.
+"""
+
+from __future__ import annotations
+
+import logging
+from typing import TYPE_CHECKING, Any
+
+from rp_finalizer.reportportal.bounded import member_of
+from rp_finalizer.reportportal.log_sender import LogEntry
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+UNREADABLE = "this version of the client does not show what it holds; its own close may still send it"
+
+logger = logging.getLogger(__name__)
+
+
+class LogBatch:
+    """Counts the logs of one client, and takes them out."""
+
+    def __init__(self, client: Any) -> None:
+        self._client = client
+        self._unread: list[Any] = []
+        """Taken out of the client, but their content could not be had yet."""
+
+    def waiting(self) -> int | None:
+        """Count them; None where the client does not show them."""
+        batch = member_of(member_of(self._client, "_log_batcher"), "_batch")
+        return None if batch is None else len(batch) + len(self._unread)
+
+    def take(self, read: Callable[[list[Any]], list[dict[str, Any]]]) -> list[LogEntry]:
+        """Take out what is there, each log as `read` gives it; what it cannot read now is kept for the next time."""
+        logs = [*self._unread, *(self._client._log_batcher.flush() or ())]  # noqa: SLF001  as told at the top
+        if not logs:
+            return []
+        try:
+            payloads = read(logs)
+        except Exception as error:  # noqa: BLE001  whatever ended the task that the logs belong to
+            logger.warning("%d logs cannot be read: %s: %s", len(logs), type(error).__name__, error)
+            self._unread = logs
+            return []
+        self._unread = []
+        return [LogEntry(payload, log.file) for payload, log in zip(payloads, logs, strict=True)]
+
+
+async def read_awaited(logs: list[Any]) -> list[dict[str, Any]]:
+    """Give the payloads of the asyncio clients' logs: what a log belongs to may itself be a task."""
+    return [await log.payload for log in logs]
