@@ -196,6 +196,9 @@ class Transport:
         is followed.
         """
         remaining = deadline.remaining(monotonic())
+        if "files" not in content:
+            # An answer that drips may not use up what is left for reading the launch back; an upload may take long.
+            remaining = min(remaining, self._connect_timeout + self._read_timeout)
         if remaining <= 0:
             return NoReply("there was no time left to ask", sent=False, timed_out=True)
         job = _Job(

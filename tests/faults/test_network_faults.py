@@ -198,6 +198,15 @@ class TestThatStays:
         assert kind_of(report) is ErrorKind.TIMEOUT
         assert len(finishes(emulator)) == 1
 
+    def test_an_answer_that_drips_is_given_up_in_time_to_read_the_launch(
+        self, emulator: Emulator, run: Run, fault_proxy: FaultProxy
+    ) -> None:
+        """A finish whose answer drips is read back, and known as ours, while there is time."""
+        fault_proxy.set(Drip(interval=0.05, matching=PUT))
+        report = finish(run, fault_proxy, **QUICK, connect_timeout=0.2, read_timeout=0.2)
+        assert report.outcome is Outcome.FINISHED
+        assert status_of(emulator, run.uuid) == "PASSED"
+
     def test_answers_always_lost(self, emulator: Emulator, run: Run, fault_proxy: FaultProxy) -> None:
         """A network that loses every answer ends in no success, though the server has finished the launch."""
         fault_proxy.set(AnswerLost())
