@@ -153,6 +153,15 @@ class TestFallback:
             Step.CONFIRM: StepResult.OK,
         }
 
+    def test_v1_is_tried_again_whatever_its_troubles(self) -> None:
+        """Behind v1 there is no other way: own errors of ReportPortal, too, are waited out."""
+        scene = Scene()
+        report = scene.finalize(
+            finish_queued=REJECTED, finish_now=[*[OWN_ERROR] * 5, TAKEN], launch_by_uuid=[*[OPEN] * 5, seen_final()]
+        )
+        assert report.outcome is Outcome.FINISHED
+        assert report.step(Step.FALLBACK).attempts == 6
+
     def test_a_refusal_of_both_is_told_and_stays(self) -> None:
         """What v2 and v1 refuse has failed for good, with the server's own words."""
         report = Scene().finalize(finish_queued=REJECTED, finish_now=REJECTED)

@@ -262,6 +262,14 @@ class TestRefusals:
         assert report.error is not None
         assert report.error.status == answer.status
 
+    def test_what_a_look_up_told_stays_known(self) -> None:
+        """Where the finish is refused, the report still tells what the look-up showed of the launch."""
+        scene = Scene(source=named(Source.ARGUMENT, NUMBER))
+        report = scene.finalize(launch_by_id=OPEN, finish_queued=FORBIDDEN)
+        assert report.outcome is Outcome.FAILED
+        assert report.launch is not None
+        assert (report.launch.uuid, report.launch.number) == (UUID, LAUNCH.number)
+
     def test_a_hint_of_the_answer_is_passed_on(self) -> None:
         """Where the answer itself tells what to do, that is what is said."""
         report = Scene().finalize(finish_queued=replace(UNAUTHORIZED, hint="renew the token"))
@@ -358,6 +366,12 @@ class TestPreview:
         assert report.launch is not None
         assert report.launch.number == LAUNCH.number
         assert set(results(report)) == {Step.RESOLVE}
+
+    def test_a_preview_asks_once(self) -> None:
+        """What the server said to the resolving look-up is told, and not asked for again."""
+        scene = Scene(source=named(Source.ARGUMENT, NUMBER))
+        assert kind_of(scene.preview(launch_by_id=UNAUTHORIZED)) is ErrorKind.UNAUTHORIZED
+        assert scene.api.names == ["launch_by_id"]
 
     @pytest.mark.parametrize("answer", [UNKNOWN, FORBIDDEN])
     def test_a_preview_says_what_stands_in_the_way(self, answer: Answer) -> None:
