@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import time
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -32,6 +33,8 @@ class Project:
 
     id: int
     name: str
+    created: int
+    """Microseconds since the epoch."""
     interrupt_after: float = INACTIVITY_TIMEOUT
     """Seconds since the start, or since the last sign of life where items are in progress."""
 
@@ -59,7 +62,7 @@ class Accounts:
     def add_project(self, name: str) -> Project:
         """Add a project, unless it is there; names are lower case."""
         name = normalize_project(name)
-        return self.projects.setdefault(name, Project(len(self.projects) + 1, name))
+        return self.projects.setdefault(name, Project(len(self.projects) + 1, name, time.time_ns() // 1000))
 
     def set_interrupt_after(self, project: str, seconds: float) -> None:
         """Set a project's inactivity timeout in seconds."""

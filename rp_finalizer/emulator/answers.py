@@ -21,6 +21,8 @@ class Answer:
     content_type: str | None = JSON
     headers: Mapping[str, str] = field(default_factory=dict)
     pretty: bool = False
+    cut: bool = False
+    """Close the connection in its place."""
 
     def encode(self) -> bytes:
         """Give the bytes of the body."""

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 MAX_LAUNCH_NAME = 256
 MAX_ITEM_NAME = 1024
 MAX_DESCRIPTION = 2048
+MAX_ISSUE_COMMENT = 65536
 ITEM_TYPES = frozenset(
     {
         "SUITE",
@@ -122,7 +123,7 @@ class StartItem:
             name=fields.required_text("name", longest=MAX_ITEM_NAME).strip(),
             type=kind or "",
             start=fields.required_time("startTime", "start_time"),
-            launch_uuid=fields.required_text("launchUuid", "launch_id"),
+            launch_uuid=fields.required_text("launchUuid", "launch_id", may_be_blank=True),
             uuid=fields.text("uuid") or None,
             description=fields.text("description"),
             attributes=fields.attributes(),
@@ -161,8 +162,8 @@ class FinishItem:
             status=fields.status(),
             description=fields.text("description"),
             attributes=fields.attributes(),
-            launch_uuid=fields.text("launchUuid", "launch_id") or None,
-            issue=fields.mapping("issue"),
+            launch_uuid=fields.text("launchUuid") or None,
+            issue=_issue(fields),
             retry=fields.flag("retry"),
             retry_of=fields.text("retryOf") or None,
             test_case_id=fields.text("testCaseId"),
@@ -190,15 +191,26 @@ class SaveLog:
         file = fields.mapping("file") or {}
         request = cls(
             time=fields.required_time("time"),
-            launch_uuid=fields.text("launchUuid", "launch_id") or None,
+            launch_uuid=fields.text("launchUuid") or None,
             item_uuid=fields.text("itemUuid", "item_id") or None,
             uuid=fields.text("uuid") or None,
-            level=(fields.text("level") or "UNKNOWN").upper(),
+            level=(fields.level() or "UNKNOWN").upper(),
             message=fields.text("message") or "NULL",
             file_name=file.get("name"),
         )
         fields.refuse_problems()
         return request
+
+
+def _issue(fields: FieldReader) -> Mapping[str, Any] | None:
+    """Check an item's issue, and give it as it was sent."""
+    issue = fields.item("issue")
+    if issue is not None:
+        issue.required_text("issueType", "issue_type")
+        issue.text("comment", longest=MAX_ISSUE_COMMENT)
+        for name in ("autoAnalyzed", "ignoreAnalyzer"):
+            issue.flag(name)
+    return fields.mapping("issue")
 
 
 def parse_entities(body: object) -> dict[int, Any]:

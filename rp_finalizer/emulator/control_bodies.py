@@ -21,6 +21,7 @@ class FaultBody(_Body):
     content_type: str | None = None
     headers: dict[str, str] = {}
     apply: bool = False
+    cut: bool = False
     delay: float = 0.0
     hang: bool = False
     skip: int = 0
@@ -34,6 +35,7 @@ class QueueBody(_Body):
     delay: float | None = None
     first_delay: float | None = None
     retry_factor: float | None = None
+    file_delay: float | None = None
     paused: bool | None = None
 
 

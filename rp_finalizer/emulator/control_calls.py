@@ -139,7 +139,7 @@ def _add_queue_calls(router: APIRouter, state: ServerState) -> None:
     @router.put("/queue")
     async def set_queue(body: QueueBody) -> dict[str, Any]:
         with state.changed:
-            for name in ("delay", "first_delay", "retry_factor"):
+            for name in ("delay", "first_delay", "retry_factor", "file_delay"):
                 if (value := getattr(body, name)) is not None:
                     setattr(state.queue, name, value)
             if body.paused is not None:
@@ -180,6 +180,7 @@ def _fault_state(active: ActiveFault) -> dict[str, Any]:
         "path": fault.path,
         "status": fault.status,
         "apply": fault.apply,
+        "cut": fault.cut,
         "delay": fault.delay,
         "hang": fault.hang,
         "skip": fault.skip,
@@ -194,6 +195,7 @@ def _queue_state(state: ServerState) -> dict[str, Any]:
         "delay": queue.delay,
         "first_delay": queue.first_delay,
         "retry_factor": queue.retry_factor,
+        "file_delay": queue.file_delay,
         "paused": queue.paused,
         "waiting": queue.waiting(),
         "parked": [asdict(message) for message in queue.parked],

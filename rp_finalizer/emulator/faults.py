@@ -24,8 +24,8 @@ NOT_FOUND_PAGE = "/ui/#notfound"
 class Fault:
     """Something that goes wrong with some calls.
 
-    A fault that gives no `status` only delays. The first fault that matches a call is the one that it meets.
-    Raises ValueError for an unknown kind of call.
+    A fault that neither gives a `status` nor cuts only delays. The first fault that matches a call is the one that it
+    meets. Raises ValueError for an unknown kind of call.
     """
 
     kind: str | Collection[str] = CallKind.ANY
@@ -41,7 +41,9 @@ class Fault:
     headers: Mapping[str, str] = field(default_factory=dict)
     """Further headers, as `{"Retry-After": "2"}`."""
     apply: bool = False
-    """Let the call take effect first, so that only its answer is late or false."""
+    """Let the call take effect first, so that only its answer is late, false or lost."""
+    cut: bool = False
+    """Close the connection in place of an answer."""
     delay: float = 0.0
     """Seconds that the call, or with `apply` its answer, is held."""
     hang: bool = False
@@ -73,6 +75,8 @@ class Fault:
 
     def answer(self) -> Answer | None:
         """Give the false answer; None when the true one is to be given."""
+        if self.cut:
+            return Answer(HTTPStatus.SERVICE_UNAVAILABLE, b"", cut=True)
         if self.status is None:
             return None
         fitting = gateway_answer(self.status)
@@ -101,9 +105,9 @@ def gateway_answer(status: int) -> Answer:
     return Answer(status, page, "text/html; charset=utf-8")
 
 
-def unauthorized(description: str) -> Answer:
+def unauthorized(description: str, error: str = "invalid_token") -> Answer:
     """Give the answer to a missing or unknown key, which has a body of its own kind."""
-    return Answer(HTTPStatus.UNAUTHORIZED, {"error": "invalid_token", "error_description": description}, pretty=True)
+    return Answer(HTTPStatus.UNAUTHORIZED, {"error": error, "error_description": description}, pretty=True)
 
 
 def _phrase(status: int) -> str:

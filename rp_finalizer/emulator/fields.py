@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import re
+from dataclasses import replace
 from typing import Any, NoReturn
 
+from rp_finalizer.emulator.java_long import parse_long
 from rp_finalizer.emulator.records import Attribute
 from rp_finalizer.emulator.refusals import ErrorType, Refusal
 from rp_finalizer.emulator.times import parse_time
 from rp_finalizer.launch import LaunchStatus
 
 MAX_ATTRIBUTES = 256
+LEVEL_SIZE = (3, 16)
 FINISH_STATUSES = frozenset(status.value for status in LaunchStatus if status is not LaunchStatus.IN_PROGRESS)
 
 
@@ -30,6 +34,16 @@ class ValueProblem:
     def size(name: str, shortest: int, longest: int) -> str:
         """Say that a text or list has the wrong length."""
         return f"[Field '{name}' should have size from '{shortest}' to '{longest}'.] "
+
+    @staticmethod
+    def empty(name: str) -> str:
+        """Say that a list holds nothing."""
+        return f"[Field '{name}' should not be empty.] "
+
+    @staticmethod
+    def pattern(name: str) -> str:
+        """Say that a text holds characters that it must not."""
+        return f"[Field '{name}' should match the following regex: '^[A-Za-z0-9 ]+$'.] "
 
     @staticmethod
     def not_allowed(name: str) -> str:
@@ -55,6 +69,10 @@ class FieldReader:
         if self._problems:
             raise Refusal(ErrorType.INCORRECT_REQUEST, "".join(self._problems))
 
+    def time(self, name: str) -> int | None:
+        """Read a date that may be missing; microseconds since the epoch."""
+        return None if self._value(name) is None else self.required_time(name)
+
     def required_time(self, name: str, *aliases: str) -> int:
         """Read a date that must be there; microseconds since the epoch."""
         value = self._value(name, *aliases)
@@ -66,12 +84,12 @@ class FieldReader:
         except ValueError as error:
             raise Refusal(ErrorType.INCORRECT_REQUEST, f"[{error}] ") from None
 
-    def required_text(self, name: str, *aliases: str, longest: int | None = None) -> str:
-        """Read a text that must be there and hold more than white space."""
+    def required_text(self, name: str, *aliases: str, longest: int | None = None, may_be_blank: bool = False) -> str:
+        """Read a text that must be there and, unless it may be blank, hold more than white space."""
         value = self.text(name, *aliases)
         if value is None:
             self._problems.append(ValueProblem.null(name))
-        elif not value.strip():
+        elif not may_be_blank and not value.strip():
             self._problems.append(ValueProblem.blank(name))
         elif longest is not None and len(value.strip()) > longest:
             self._problems.append(ValueProblem.size(name, 1, longest))
@@ -88,6 +106,17 @@ class FieldReader:
         if text is not None and longest is not None and len(text) > longest:
             self._problems.append(ValueProblem.size(name, 0, longest))
         return text
+
+    def level(self) -> str | None:
+        """Read the level of a log entry."""
+        value = self.text("level")
+        if value is None:
+            return None
+        if not LEVEL_SIZE[0] <= len(value) <= LEVEL_SIZE[1]:
+            self._problems.append(ValueProblem.size("level", *LEVEL_SIZE))
+        if re.fullmatch(r"[A-Za-z0-9 ]+", value) is None:
+            self._problems.append(ValueProblem.pattern("level"))
+        return value
 
     def flag(self, name: str, *, default: bool = False) -> bool:
         """Read a boolean that may be missing, null, or written as a text."""
@@ -148,7 +177,52 @@ class FieldReader:
         if not isinstance(value, list) or not all(isinstance(entry, dict) for entry in value):
             return self._unreadable("parameters")
         pairs = (FieldReader(entry) for entry in value)
-        return tuple((pair.text("key"), pair.text("value")) for pair in pairs)
+        return tuple((self._required_key(pair), pair.text("value")) for pair in pairs)
+
+    def numbers(self, name: str) -> tuple[int, ...]:
+        """Read a list of whole numbers that must hold one; each is given once."""
+        value = self._value(name)
+        if value is None:
+            self._problems.append(ValueProblem.null(name))
+            return ()
+        if not isinstance(value, list):
+            return self._unreadable(name)
+        if not value:
+            self._problems.append(ValueProblem.empty(name))
+        numbers = [parse_long(str(entry)) for entry in value if not isinstance(entry, bool)]
+        if len(numbers) < len(value) or None in numbers:
+            return self._unreadable(name)
+        return tuple(dict.fromkeys(number for number in numbers if number is not None))
+
+    def items(self, name: str) -> list[FieldReader]:
+        """Read a list of objects that may be missing; what is wrong in one of them counts as wrong here."""
+        value = self._value(name)
+        if value is None:
+            return []
+        if not isinstance(value, list):
+            return self._unreadable(name)
+        return [self._within(entry) for entry in value]
+
+    def item(self, name: str) -> FieldReader | None:
+        """Read an object that may be missing; what is wrong in it counts as wrong here."""
+        value = self._value(name)
+        return None if value is None else self._within(value)
+
+    def whole_attribute(self, name: str) -> Attribute | None:
+        """Read an attribute as the managing calls take it: never a system one."""
+        value = self.mapping(name)
+        return None if value is None else replace(self._attribute(value), system=False)
+
+    def _within(self, body: object) -> FieldReader:
+        inner = FieldReader(body)
+        inner._problems = self._problems
+        return inner
+
+    def _required_key(self, pair: FieldReader) -> str | None:
+        key = pair.text("key")
+        if key is None:
+            self._problems.append(ValueProblem.null("parameters[].key"))
+        return key
 
     def _attribute(self, entry: object) -> Attribute:
         if isinstance(entry, str):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
+from dataclasses import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
@@ -12,12 +13,13 @@ from fastapi import APIRouter, FastAPI, Request, Response
 from starlette.requests import ClientDisconnect
 from starlette.routing import compile_path
 
-from rp_finalizer.emulator import item_calls, launch_calls, managing_calls, reading_calls
+from rp_finalizer.emulator import bulk_calls, item_calls, launch_calls, managing_calls, reading_calls
 from rp_finalizer.emulator.answers import Answer
 from rp_finalizer.emulator.api_call import ApiCall, Operation
 from rp_finalizer.emulator.faults import NOT_FOUND_PAGE, gateway_answer, unauthorized
 from rp_finalizer.emulator.forms import read_form
 from rp_finalizer.emulator.journal import CallKind, ReceivedCall
+from rp_finalizer.emulator.media_types import dates_as_numbers
 from rp_finalizer.emulator.refusals import ErrorType, Refusal
 from rp_finalizer.emulator.times import format_time
 
@@ -30,7 +32,13 @@ _LOG = logging.getLogger(__name__)
 STARTS = frozenset({CallKind.START_LAUNCH_V1, CallKind.START_LAUNCH_V2})
 METHODS = ["GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS"]
 OPERATIONS = sorted(
-    (*item_calls.OPERATIONS, *launch_calls.OPERATIONS, *reading_calls.OPERATIONS, *managing_calls.OPERATIONS),
+    (
+        *item_calls.OPERATIONS,
+        *launch_calls.OPERATIONS,
+        *bulk_calls.OPERATIONS,
+        *reading_calls.OPERATIONS,
+        *managing_calls.OPERATIONS,
+    ),
     key=lambda operation: operation.path.startswith("/api/v1/") and operation in item_calls.OPERATIONS,
 )
 """In the order in which paths are compared: what clients call most comes first, reporting over v1 last."""
@@ -41,7 +49,7 @@ def build_app(state: ServerState, prefix: str, control: APIRouter) -> FastAPI:
     """Make the application that serves a state; `prefix` is a path that everything but `/control` lies under."""
     app = FastAPI(
         title="ReportPortal, emulated",
-        version=state.version,
+        version=state.version.text,
         openapi_url=f"{prefix}/api/v1/api-docs",
         docs_url=None,
         redoc_url=None,
@@ -99,7 +107,11 @@ def _endpoint(state: ServerState, operation: Operation, prefix: str) -> Callable
             call = await _read(request, operation, prefix)
         except ClientDisconnect:
             return Response(status_code=400)
-        return _response(await _serve(state, operation, call))
+        answer = await _serve(state, operation, call)
+        if answer.cut and request.client is not None:
+            state.cut(request.client.host, request.client.port)
+            await asyncio.sleep(0)
+        return _response(answer)
 
     return endpoint
 
@@ -149,7 +161,8 @@ async def _serve(state: ServerState, operation: Operation, call: ApiCall) -> Ans
     with state.changed:
         if generation == state.generation:
             applied = done is not None
-            state.journal.settle(number, answer.status, applied=applied, launch_uuid=_started(call, done))
+            status = None if answer.cut else answer.status
+            state.journal.settle(number, status, applied=applied, launch_uuid=_started(call, done))
             state.changed.notify_all()
     return answer
 
@@ -172,8 +185,9 @@ def _perform(state: ServerState, operation: Operation, call: ApiCall, generation
                 authorization = call.headers.get("authorization")
                 call.caller = state.accounts.authenticate(authorization, time.monotonic())
                 if call.caller is None:
-                    return _refuse_caller(authorization)
-            return operation.handle(state, call)
+                    return _refuse_caller(state, authorization)
+            answer = operation.handle(state, call)
+            return answer if state.version.typed_dates else replace(answer, body=dates_as_numbers(answer.body))
         except Refusal as refusal:
             return Answer(refusal.error.http_status, refusal.to_body())
         except Exception:  # noqa: BLE001  a server answers, and logs its own mistakes
@@ -181,10 +195,13 @@ def _perform(state: ServerState, operation: Operation, call: ApiCall, generation
             return Answer(500, Refusal(ErrorType.UNCLASSIFIED, "the emulator failed").to_body())
 
 
-def _refuse_caller(authorization: str | None) -> Answer:
+def _refuse_caller(state: ServerState, authorization: str | None) -> Answer:
     if authorization is None:
-        return unauthorized("Full authentication is required to access this resource")
-    return unauthorized("Invalid access token")
+        error = "invalid_token" if state.version.plain_401 else "unauthorized"
+        return unauthorized("Full authentication is required to access this resource", error)
+    if state.version.plain_401:
+        return unauthorized("Invalid access token")
+    return unauthorized(f"Invalid access token: {authorization.partition(' ')[2].strip()}")
 
 
 def _received(number: int, call: ApiCall, now: float) -> ReceivedCall:

@@ -30,7 +30,8 @@ class Emulator:
     Entering starts it, on a thread of its own, and returns once it listens; leaving stops it promptly, whatever hangs.
     Everything here may be called from any thread. What it gives out are frozen records or copies.
 
-    `port` 0 takes a free one. `version` is what `/api/info` tells. `prefix`, as `/reportportal`, puts the installation
+    `port` 0 takes a free one. `version` is what `/api/info` tells; those before 5.12, 5.13 and 5.14 also retry queued
+    messages, write dates and refuse keys as service-api did then. `prefix`, as `/reportportal`, puts the installation
     under a path. Raises ValueError for a host that is not loopback, and OSError for a port that is taken.
     """
 

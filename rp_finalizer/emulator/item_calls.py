@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import uuid as uuids
 from dataclasses import replace
@@ -87,7 +88,8 @@ def log_v2(state: ServerState, call: ApiCall) -> Answer:
     def save(request: SaveLog, file: tuple[str | None, bytes] | None) -> str:
         uuid = request.uuid or str(uuids.uuid4())
         queued = replace(request, uuid=uuid)
-        publish(state, call, request.launch_uuid or "", lambda: save_log(state.store, queued, file))
+        work = functools.partial(save_log, state.store, queued, file)
+        publish(state, call, request.launch_uuid or "", work, has_file=file is not None)
         return uuid
 
     return _log(state, call, save)
@@ -146,6 +148,6 @@ OPERATIONS = (
     *(
         Operation(CallKind.LOG, "POST", f"/api/{version}/{{project}}/log{entry}", handler)
         for version, handler in (("v1", log_v1), ("v2", log_v2))
-        for entry in ("", "/", "/entry")
+        for entry in ("", "/entry")
     ),
 )

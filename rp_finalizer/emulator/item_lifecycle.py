@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
 STATUS_INTERRUPTED = Attribute(key="status", value="interrupted")
 POSITIVE = frozenset({LaunchStatus.PASSED, LaunchStatus.INFO, LaunchStatus.WARN})
+SET_BY_HAND = frozenset({LaunchStatus.PASSED, LaunchStatus.FAILED, LaunchStatus.SKIPPED})
 TO_INVESTIGATE = "ti001"
 ISSUE_TYPES = (TO_INVESTIGATE, "pb001", "ab001", "si001", "nd001")
 NOT_AN_ISSUE = "NOT_ISSUE"
@@ -141,8 +142,26 @@ def _issue(
             f"Invalid test item issue type definition '{sent}' is requested for item '{item.id}'. "
             f"Valid issue types locators are: {', '.join(ISSUE_TYPES)}",
         )
-    described = {"issueType": sent.lower(), "comment": request.issue.get("comment")}
+    comment = request.issue.get("comment")
+    described = {"issueType": sent.lower()} if comment is None else {"issueType": sent.lower(), "comment": comment}
     return {**described, "autoAnalyzed": False, "ignoreAnalyzer": bool(request.issue.get("ignoreAnalyzer"))}
+
+
+def set_status(store: Store, item: StoredItem, status: LaunchStatus, now: int) -> StoredItem:
+    """Set a leaf to passed, failed or skipped by hand, finished or not, and correct what lies above it."""
+    if status is item.status:
+        return item
+    if item.has_children and item.type != "STEP":
+        raise Refusal(ErrorType.INCORRECT_REQUEST, "Unable to change status on test item with children")
+    if status not in SET_BY_HAND:
+        message = f"Actual status: '{item.status}' cannot be changed to '{status}'."
+        raise Refusal(ErrorType.INCORRECT_REQUEST, message)
+    issue = _default_issue(store.launches[item.launch_id], item, status)
+    changed = replace(item, status=status, issue=issue, last_modified=now)
+    store.put_item(changed)
+    _correct_parents(store, changed, now)
+    _correct_launch(store, changed.launch_id, now)
+    return changed
 
 
 def _correct_parents(store: Store, item: StoredItem, now: int) -> None:

@@ -31,6 +31,8 @@ class CallKind(StrEnum):
     """Also the lists of DEBUG launches and of the latest."""
     LAUNCH_STATUS = "launch-status"
     UPDATE_LAUNCH = "update-launch"
+    """One launch or several, in whole or in part."""
+    MERGE_LAUNCHES = "merge-launches"
     DELETE_LAUNCH = "delete-launch"
     START_ITEM = "start-item"
     """Over v1 or v2, a root or a child."""
@@ -72,7 +74,7 @@ class ReceivedCall:
     logs: tuple[str, ...] = ()
     """The messages of the log entries that the call carries."""
     status: int | None = None
-    """The HTTP status of the answer; None while there is none."""
+    """The HTTP status of the answer; None while there is none, or when the connection was cut."""
     applied: bool = False
     """Whether the call reached the server behind the faults."""
 
@@ -94,7 +96,7 @@ class Journal:
         if len(self._calls) > JOURNAL_SIZE:
             self._calls.popitem(last=False)
 
-    def settle(self, number: int, status: int, *, applied: bool, launch_uuid: str | None = None) -> None:
+    def settle(self, number: int, status: int | None, *, applied: bool, launch_uuid: str | None = None) -> None:
         """Note how a call was answered, and the uuid of the launch that it started."""
         if call := self._calls.get(number):
             uuid = launch_uuid or call.launch_uuid

@@ -21,9 +21,11 @@ if TYPE_CHECKING:
     from rp_finalizer.emulator.server_state import ServerState
 
 
-def publish(state: ServerState, call: ApiCall, launch_uuid: str, work: Callable[[], object]) -> None:
+def publish(
+    state: ServerState, call: ApiCall, launch_uuid: str, work: Callable[[], object], *, has_file: bool = False
+) -> None:
     """Put something to do into the queue, in the lane of its launch."""
-    state.queue.publish(Message(call.kind, launch_uuid, work, time.monotonic()))
+    state.queue.publish(Message(call.kind, launch_uuid, work, time.monotonic(), has_file=has_file))
 
 
 def start_v1(state: ServerState, call: ApiCall) -> Answer:
@@ -37,6 +39,7 @@ def start_v2(state: ServerState, call: ApiCall) -> Answer:
     """Take a start of a launch; its uuid is known, the launch is not there yet."""
     request = StartLaunch.parse(call.json())
     member = call.reporter(state)
+    launch_lifecycle.demand_mode(member, request)
     if request.rerun:
         uuid = request.uuid or launch_lifecycle.find_rerun(state.store, member, request).uuid
     else:

@@ -29,8 +29,7 @@ STATUS_STOPPED = Attribute(key="status", value="stopped")
 
 def start_launch(store: Store, member: Member, request: StartLaunch, now: int) -> StoredLaunch:
     """Start a launch, or reopen one for a rerun."""
-    if member.role is ProjectRole.CUSTOMER and request.mode == "DEBUG":
-        raise Refusal(ErrorType.FORBIDDEN_OPERATION)
+    demand_mode(member, request)
     if request.rerun:
         return _reopen(store, member, request, now)
     uuid = request.uuid or str(uuids.uuid4())
@@ -46,6 +45,7 @@ def start_launch(store: Store, member: Member, request: StartLaunch, now: int) -
         number=store.next_launch_number(member.project, request.name),
         project=member.project,
         owner=member.user.login,
+        owner_id=member.user.id,
         status=LaunchStatus.IN_PROGRESS,
         start=request.start,
         last_modified=now,
@@ -55,6 +55,12 @@ def start_launch(store: Store, member: Member, request: StartLaunch, now: int) -
     )
     store.put_launch(launch)
     return launch
+
+
+def demand_mode(member: Member, request: StartLaunch) -> None:
+    """Refuse a DEBUG launch of a customer; over v2, too, before anything is queued."""
+    if member.role is ProjectRole.CUSTOMER and request.mode == "DEBUG":
+        raise Refusal(ErrorType.FORBIDDEN_OPERATION)
 
 
 def find_rerun(store: Store, member: Member, request: StartLaunch) -> StoredLaunch:

@@ -109,6 +109,7 @@ LAUNCH_FIELDS: dict[str, Field[StoredLaunch]] = {
     "startTime": _launch(FieldKind.DATE, lambda launch: launch.start),
     "endTime": _launch(FieldKind.DATE, lambda launch: launch.end),
     "lastModified": _launch(FieldKind.DATE, lambda launch: launch.last_modified),
+    "userId": _launch(FieldKind.NUMBER, lambda launch: launch.owner_id),
     "user": _launch(FieldKind.TEXT, lambda launch: launch.owner),
     "hasRetries": _launch(FieldKind.FLAG, lambda launch: launch.has_retries),
     "attributeKey": Field(FieldKind.TEXT, lambda _, launch: _keys(launch.attributes)),

@@ -14,9 +14,11 @@ from rp_finalizer.emulator.answers import Answer
 from rp_finalizer.emulator.api_call import Operation, ok
 from rp_finalizer.emulator.bodies import parse_entities
 from rp_finalizer.emulator.fields import FieldReader
+from rp_finalizer.emulator.item_lifecycle import set_status
 from rp_finalizer.emulator.journal import CallKind
 from rp_finalizer.emulator.reading_calls import find_item
 from rp_finalizer.emulator.refusals import ErrorType, Refusal
+from rp_finalizer.launch import LaunchStatus
 
 if TYPE_CHECKING:
     from rp_finalizer.emulator.accounts import Member
@@ -39,7 +41,9 @@ class _Update:
     def parse(cls, body: object) -> _Update:
         fields = FieldReader(body)
         mode = fields.choice("mode", frozenset({"DEFAULT", "DEBUG"}))
-        update = cls(mode, fields.text("description"), fields.attributes())
+        attributes = fields.attributes()
+        shown = None if attributes is None else tuple(replace(attribute, system=False) for attribute in attributes)
+        update = cls(mode, fields.text("description"), shown)
         fields.refuse_problems()
         return update
 
@@ -83,12 +87,15 @@ def _update_launch(state: ServerState, launch_id: int, update: _Update) -> dict[
 
 
 def update_item(state: ServerState, call: ApiCall) -> Answer:
-    """Change an item's description or attributes."""
+    """Change an item's description, attributes or status; a finished launch's status follows."""
     number = call.number("item")
     update = _Update.parse(call.json())
+    status = FieldReader(call.json()).text("status")
     member = call.reporter(state)
     found = find_item(state, str(number))
     demand_launch_rights(member, state.store.launches[found.launch_id])
+    if status is not None and status.upper() in LaunchStatus.__members__:
+        found = set_status(state.store, found, LaunchStatus(status.upper()), state.clock.now())
     state.store.put_item(
         replace(
             found,

@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rp_finalizer.emulator import resources
-from rp_finalizer.emulator.answers import Answer
+from rp_finalizer.emulator.answers import JSON, Answer
 from rp_finalizer.emulator.api_call import Operation, ok
 from rp_finalizer.emulator.filters import Listing, parse_conditions
 from rp_finalizer.emulator.java_long import parse_long
 from rp_finalizer.emulator.journal import CallKind
 from rp_finalizer.emulator.list_fields import ITEM_FIELDS, LAUNCH_FIELDS, LOG_FIELDS
+from rp_finalizer.emulator.media_types import (
+    ITEM_V2,
+    LAUNCH_V2,
+    acceptable,
+    dates_as_numbers,
+    not_acceptable,
+)
 from rp_finalizer.emulator.records import ProjectRole
 from rp_finalizer.emulator.refusals import ErrorType, Refusal
-from rp_finalizer.emulator.times import format_time
 
 if TYPE_CHECKING:
     from rp_finalizer.emulator.accounts import Member
     from rp_finalizer.emulator.api_call import ApiCall
     from rp_finalizer.emulator.records import StoredItem, StoredLaunch
     from rp_finalizer.emulator.server_state import ServerState
-
-LAUNCH_V2 = "application/x.reportportal.launch.v2+json"
-JSON_RANGES = frozenset({"", "*/*", "application/*", "application/json"})
 
 LAUNCHES = Listing(LAUNCH_FIELDS, resources.launch_resource)
 ITEMS = Listing(ITEM_FIELDS, resources.item_resource)
@@ -31,16 +34,14 @@ LOGS = Listing(LOG_FIELDS, resources.log_resource)
 
 def launch_by_uuid(state: ServerState, call: ApiCall) -> Answer:
     """Give a launch by its uuid, and by its number, too; the Accept header chooses the form of the dates."""
-    accepted = [part.partition(";")[0].strip().lower() for part in call.headers.get("accept", "").split(",")]
-    new_form = LAUNCH_V2 in accepted
-    if not new_form and JSON_RANGES.isdisjoint(accepted):
-        path = call.path.partition("/api")[2]
-        body = {"timestamp": format_time(state.clock.now()), "status": 406, "error": "Not Acceptable", "path": path}
-        return Answer(406, body)
-    launch = _launch(state, call)
-    if new_form:
-        return Answer(200, resources.single_launch_resource(state.store, launch), LAUNCH_V2)
-    return ok(resources.old_launch_resource(state.store, launch))
+    media_type = acceptable(state, call, LAUNCH_V2)
+    if media_type is None:
+        return not_acceptable(state, call)
+    return _in_form(media_type, resources.single_launch_resource(state.store, _launch(state, call)))
+
+
+def _in_form(media_type: str, resource: dict[str, Any]) -> Answer:
+    return Answer(200, dates_as_numbers(resource) if media_type == JSON else resource, media_type)
 
 
 def launch_by_id(state: ServerState, call: ApiCall) -> Answer:
@@ -115,12 +116,24 @@ def list_items(state: ServerState, call: ApiCall) -> Answer:
     return ok(ITEMS.page(state.store, state.store.items_of(launch.id), call.query))
 
 
-def item(state: ServerState, call: ApiCall) -> Answer:
-    """Give an item by its number or uuid."""
+def item_by_uuid(state: ServerState, call: ApiCall) -> Answer:
+    """Give an item by its uuid, and by its number, too; the Accept header chooses the form of the dates."""
+    media_type = acceptable(state, call, ITEM_V2)
+    if media_type is None:
+        return not_acceptable(state, call)
+    return _in_form(media_type, _item(state, call))
+
+
+def item_by_id(state: ServerState, call: ApiCall) -> Answer:
+    """Give an item by its number, and by its uuid, too."""
+    return ok(_item(state, call))
+
+
+def _item(state: ServerState, call: ApiCall) -> dict[str, Any]:
     member = _assigned(state, call)
     found = find_item(state, str(call.params["item"]))
     _demand_readable(member, state.store.launches[found.launch_id])
-    return ok(resources.item_resource(state.store, found))
+    return resources.item_resource(state.store, found)
 
 
 def find_item(state: ServerState, name: str) -> StoredItem:
@@ -166,7 +179,7 @@ def info(state: ServerState, call: ApiCall) -> Answer:
     return ok(
         {
             "build": {
-                "version": state.version,
+                "version": state.version.text,
                 "branch": "rp-finalizer emulator",
                 "name": "service-api",
                 "artifact": "service-api",
@@ -184,6 +197,17 @@ def health(state: ServerState, call: ApiCall) -> Answer:
     return ok({"status": "UP", "components": {"db": {"status": "UP"}, "rabbit": {"status": "UP"}}})
 
 
+def composite_info(state: ServerState, call: ApiCall) -> Answer:
+    """Tell what every service of the installation is."""
+    api = info(state, call).body
+    return ok({"api": api, "uat": {"build": {**api["build"], "name": "service-authorization"}}})
+
+
+def composite_health(state: ServerState, call: ApiCall) -> Answer:
+    """Tell of every service of the installation that it is up."""
+    return ok({"api": health(state, call).body, "uat": {"status": "UP"}})
+
+
 OPERATIONS = (
     Operation(CallKind.GET_LAUNCH, "GET", "/api/v1/{project}/launch/uuid/{launch}", launch_by_uuid),
     Operation(CallKind.LIST_LAUNCHES, "GET", "/api/v1/{project}/launch", list_launches),
@@ -192,8 +216,8 @@ OPERATIONS = (
     Operation(CallKind.LAUNCH_STATUS, "GET", "/api/v1/{project}/launch/status", launch_statuses),
     Operation(CallKind.GET_LAUNCH, "GET", "/api/v1/{project}/launch/{launch}", launch_by_id),
     Operation(CallKind.LIST_ITEMS, "GET", "/api/v1/{project}/item", list_items),
-    Operation(CallKind.GET_ITEM, "GET", "/api/v1/{project}/item/uuid/{item}", item),
-    Operation(CallKind.GET_ITEM, "GET", "/api/v1/{project}/item/{item}", item),
+    Operation(CallKind.GET_ITEM, "GET", "/api/v1/{project}/item/uuid/{item}", item_by_uuid),
+    Operation(CallKind.GET_ITEM, "GET", "/api/v1/{project}/item/{item}", item_by_id),
     Operation(CallKind.LIST_LOGS, "GET", "/api/v1/{project}/log", list_logs),
     Operation(CallKind.SETTINGS, "GET", "/api/v1/{project}/settings", settings),
     Operation(CallKind.PROJECT, "GET", "/api/v1/project/{project}", project),
@@ -201,4 +225,6 @@ OPERATIONS = (
     Operation(CallKind.USERS, "GET", "/api/users/", users),
     Operation(CallKind.INFO, "GET", "/api/info", info, open=True),
     Operation(CallKind.HEALTH, "GET", "/api/health", health, open=True),
+    Operation(CallKind.INFO, "GET", "/composite/info", composite_info, open=True),
+    Operation(CallKind.HEALTH, "GET", "/composite/health", composite_health, open=True),
 )

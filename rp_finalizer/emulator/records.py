@@ -58,6 +58,7 @@ class StoredLaunch:
     mode: str = "DEFAULT"
     rerun: bool = False
     has_retries: bool = False
+    owner_id: int = 0
 
     @property
     def start_ms(self) -> int:

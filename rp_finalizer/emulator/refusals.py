@@ -16,6 +16,7 @@ class ErrorType(Enum):
     LAUNCH_NOT_FOUND = (4041, HTTPStatus.NOT_FOUND, "Launch '{}' not found. Did you use correct Launch ID?")
     TEST_ITEM_NOT_FOUND = (4043, HTTPStatus.NOT_FOUND, "Test Item '{}' not found. Did you use correct Test Item ID?")
     LOG_NOT_FOUND = (4044, HTTPStatus.NOT_FOUND, "Log '{}' not found. Did you use correct Log ID?")
+    UNSUPPORTED_MERGE = (40033, HTTPStatus.NOT_ACCEPTABLE, "Merge Strategy type {} is unsupported")
     LAUNCH_IS_NOT_FINISHED = (
         4063,
         HTTPStatus.NOT_ACCEPTABLE,

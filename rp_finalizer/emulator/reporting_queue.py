@@ -7,18 +7,17 @@ one that refers to something unknown is tried again later, behind the others; ev
 from __future__ import annotations
 
 from collections import deque
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 from rp_finalizer.emulator.journal import CallKind
 from rp_finalizer.emulator.refusals import RETRIED_BY_THE_QUEUE, Refusal
+from rp_finalizer.emulator.server_version import STEPPED_RETRIES
 
 if TYPE_CHECKING:
     import threading
     from collections.abc import Callable
 
-RETRY_WAITS = (*(0.5,) * 6, *(5.0,) * 5, *(120.0,) * 9)
-"""Seconds before each further attempt; after the last the message is parked."""
 QUEUED_KINDS = frozenset(
     {
         CallKind.START_LAUNCH_V2,
@@ -40,6 +39,7 @@ class Message:
     """Does it; raises `Refusal`."""
     arrived: float
     attempts: int = 0
+    has_file: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,15 +63,19 @@ class _Lane:
 class ReportingQueue:
     """Hold v2 messages back, lose them, double them, and do them in order. Every setting may change at any time."""
 
-    def __init__(self, changed: threading.Condition, wake: Callable[[], None]) -> None:
+    def __init__(
+        self, changed: threading.Condition, wake: Callable[[], None], retry_waits: tuple[float, ...] = STEPPED_RETRIES
+    ) -> None:
         self._changed = changed
         self._wake = wake
+        self._retry_waits = retry_waits
         self._delay = 0.0
         self._first_delay = 0.0
         self._retry_factor = 1.0
+        self._file_delay = 0.0
         self._paused = False
         self._lanes: dict[str, _Lane] = {}
-        self._retries: list[tuple[float, Message]] = []
+        self._later: list[tuple[float, Message]] = []
         self._drops: dict[CallKind, int | None] = {}
         self._duplicates: dict[CallKind, int | None] = {}
         self._parked: list[ParkedMessage] = []
@@ -111,6 +115,16 @@ class ReportingQueue:
             self._wake()
 
     @property
+    def file_delay(self) -> float:
+        """Seconds that a log with a file comes to the queue later: the server stores the file before."""
+        return self._file_delay
+
+    @file_delay.setter
+    def file_delay(self, seconds: float) -> None:
+        with self._changed:
+            self._file_delay = seconds
+
+    @property
     def paused(self) -> bool:
         """Tell whether nothing is worked off at the moment."""
         return self._paused
@@ -128,10 +142,10 @@ class ReportingQueue:
             return list(self._dropped)
 
     def waiting(self, launch_uuid: str | None = None) -> int:
-        """Count the messages still to be done, retries included: of one launch, or of all."""
+        """Count the messages still to be done, retries and late files included: of one launch, or of all."""
         with self._changed:
             lanes = self._lanes.values() if launch_uuid is None else [self._lanes.get(launch_uuid, _Lane())]
-            retries = [message for _, message in self._retries if launch_uuid in {None, message.launch_uuid}]
+            retries = [message for _, message in self._later if launch_uuid in {None, message.launch_uuid}]
             return sum(len(lane.messages) for lane in lanes) + len(retries)
 
     def pause(self) -> None:
@@ -143,6 +157,12 @@ class ReportingQueue:
         """Go on working off."""
         with self._changed:
             self._paused = False
+            self._wake()
+
+    def hurry(self) -> None:
+        """Take what waits to be tried again, and late files, into their launches' lanes now."""
+        with self._changed:
+            self._later = [(0.0, message) for _, message in self._later]
             self._wake()
 
     def drop(self, kind: str, times: int | None = None) -> None:
@@ -161,24 +181,29 @@ class ReportingQueue:
             self._dropped.append((message.kind, message.launch_uuid))
             return
         copies = 2 if _use_up(self._duplicates, message.kind) else 1
+        if message.has_file and self._file_delay > 0:
+            due = message.arrived + self._file_delay
+            self._later.extend((due, message if number == 0 else _copy(message)) for number in range(copies))
+            self._wake()
+            return
         lane = self._lanes.setdefault(message.launch_uuid, _Lane())
         lane.messages.extend(message if number == 0 else _copy(message) for number in range(copies))
         if not self._paused:
             self._work_off(lane, message.arrived)
-        if lane.messages or self._retries:
+        if lane.messages or self._later:
             self._wake()
 
     def advance(self, now: float) -> float | None:
         """Do everything that is due; give the seconds until something more is, or None."""
         if self._paused:
             return None
-        for due, message in [retry for retry in self._retries if retry[0] <= now]:
-            self._retries.remove((due, message))
+        for due, message in [retry for retry in self._later if retry[0] <= now]:
+            self._later.remove((due, message))
             message.arrived = due
             self._lanes.setdefault(message.launch_uuid, _Lane()).messages.append(message)
         for lane in list(self._lanes.values()):
             self._work_off(lane, now)
-        dues = [due for due, _ in self._retries]
+        dues = [due for due, _ in self._later]
         dues += [self._due(lane) for lane in self._lanes.values() if lane.messages]
         return max(0.0, min(dues) - now) if dues else None
 
@@ -201,17 +226,17 @@ class ReportingQueue:
             self._changed.notify_all()
 
     def _settle_refused(self, message: Message, refusal: Refusal, now: float) -> None:
-        if refusal.error.code in RETRIED_BY_THE_QUEUE and message.attempts < len(RETRY_WAITS):
-            wait = RETRY_WAITS[message.attempts] * self._retry_factor
+        if refusal.error.code in RETRIED_BY_THE_QUEUE and message.attempts < len(self._retry_waits):
+            wait = self._retry_waits[message.attempts] * self._retry_factor
             message.attempts += 1
-            self._retries.append((now + wait, message))
+            self._later.append((now + wait, message))
             return
         parked = ParkedMessage(message.kind, message.launch_uuid, refusal.error.code, refusal.message, message.attempts)
         self._parked.append(parked)
 
 
 def _copy(message: Message) -> Message:
-    return Message(message.kind, message.launch_uuid, message.work, message.arrived)
+    return replace(message)
 
 
 def _queued(kind: str) -> CallKind:

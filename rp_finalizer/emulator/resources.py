@@ -51,16 +51,6 @@ def single_launch_resource(store: Store, launch: StoredLaunch) -> dict[str, Any]
     return resource
 
 
-def old_launch_resource(store: Store, launch: StoredLaunch) -> dict[str, Any]:
-    """Show one launch as `launch/uuid` does by default: dates as milliseconds since the epoch."""
-    resource = launch_resource(store, launch)
-    resource["startTime"] = launch.start_ms
-    resource["lastModified"] = launch.last_modified // MICROSECONDS_PER_MILLISECOND
-    if launch.end_ms is not None:
-        resource["endTime"] = launch.end_ms
-    return resource
-
-
 def _whole_milliseconds(microseconds: int) -> int:
     return microseconds - microseconds % MICROSECONDS_PER_MILLISECOND
 
@@ -105,7 +95,6 @@ def item_resource(store: Store, item: StoredItem) -> dict[str, Any]:
 def log_resource(store: Store, log: StoredLog) -> dict[str, Any]:
     """Show a log entry; of a file only that it is there."""
     del store
-    has_file = log.content_type is not None
     return _present(
         {
             "id": log.id,
@@ -115,9 +104,16 @@ def log_resource(store: Store, log: StoredLog) -> dict[str, Any]:
             "level": log.level,
             "itemId": log.item_id,
             "launchId": log.launch_id if log.item_id is None else None,
-            "binaryContent": {"id": str(log.id), "contentType": log.content_type} if has_file else None,
+            "binaryContent": _binary_content(log),
         }
     )
+
+
+def _binary_content(log: StoredLog) -> dict[str, Any] | None:
+    if log.content_type is None:
+        return None
+    number = str(log.id)
+    return {"id": number, "thumbnailId": number, "contentType": log.content_type}
 
 
 def user_resource(accounts: Accounts, user: User) -> dict[str, Any]:
@@ -151,6 +147,8 @@ def project_resource(project: Project) -> dict[str, Any]:
     return {
         "projectId": project.id,
         "projectName": project.name,
+        "entryType": "INTERNAL",
+        "creationDate": format_time(project.created),
         "configuration": {"attributes": attributes, "subTypes": issue_types()},
     }
 

@@ -11,6 +11,7 @@ from rp_finalizer.emulator.faults import Faults
 from rp_finalizer.emulator.journal import Journal
 from rp_finalizer.emulator.launch_lifecycle import interrupt_silent_launches
 from rp_finalizer.emulator.reporting_queue import ReportingQueue
+from rp_finalizer.emulator.server_version import ServerVersion
 from rp_finalizer.emulator.store import Store
 from rp_finalizer.emulator.times import ServerClock
 
@@ -25,7 +26,7 @@ class ServerState:
     """Hold the parts together. Take `changed` before reading or changing any of them; it is re-entrant."""
 
     def __init__(self, version: str) -> None:
-        self.version = version
+        self.version = ServerVersion(version)
         self.changed = threading.Condition(threading.RLock())
         """The lock, and the signal that something has changed."""
         self.generation = 0
@@ -34,6 +35,8 @@ class ServerState:
         """The server's event loop while it runs."""
         self.work_waiting: asyncio.Event | None = None
         """Set when the queue has something new to look at."""
+        self.cut: Callable[[str, int], None] = lambda _host, _port: None
+        """Drops the connection to a peer while the server runs; to be called on its thread."""
         self._begin()
 
     def _begin(self) -> None:
@@ -43,7 +46,7 @@ class ServerState:
         self.store = Store()
         self.journal = Journal()
         self.faults = Faults(self.call_soon)
-        self.queue = ReportingQueue(self.changed, self._wake_queue)
+        self.queue = ReportingQueue(self.changed, self._wake_queue, self.version.retry_waits)
 
     def reset(self) -> None:
         """Forget everything, settings included, and let go the calls that are held: they have no effect."""

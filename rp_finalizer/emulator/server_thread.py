@@ -71,6 +71,7 @@ class ServerThread:
         state = self._state
         state.work_waiting = asyncio.Event()
         state.loop = asyncio.get_running_loop()
+        state.cut = self._cut
         worker = asyncio.create_task(_work_off(state))
         serving = asyncio.create_task(self._uvicorn.serve(sockets=[self._listener]))
         try:
@@ -83,6 +84,12 @@ class ServerThread:
             worker.cancel()
             self._cut_off()
             await asyncio.sleep(0)
+
+    def _cut(self, host: str, port: int) -> None:
+        """Drop the connection to one peer, as a proxy that dies does."""
+        for connection in list(self._uvicorn.server_state.connections):
+            if connection.transport is not None and connection.transport.get_extra_info("peername")[:2] == (host, port):
+                connection.transport.abort()
 
     def _cut_off(self) -> None:
         """Drop all connections: uvicorn would answer 500 to calls that hang, as no server does that is killed."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from rp_finalizer.launch import LaunchStatus
@@ -59,6 +60,16 @@ class Store:
             del self._launch_ids[before.uuid]
         self.launches[launch.id] = launch
         self._launch_ids[launch.uuid] = launch.id
+
+    def move_reports(self, source: int, target: int) -> None:
+        """Give a launch's items, earlier attempts included, and logs to another launch."""
+        for item_id in self._items_of_launch.pop(source, ()):
+            self.items[item_id] = replace(self.items[item_id], launch_id=target)
+            self._items_of_launch[target].append(item_id)
+        self._open_items[target].update(self._open_items.pop(source, {}))
+        self._logs[target] += [replace(log, launch_id=target) for log in self._logs.pop(source, ())]
+        for launch_id in (source, target):
+            self._statistics.pop(launch_id, None)
 
     def delete_launch(self, launch_id: int) -> None:
         """Remove a launch with its items and logs, and what other launches reported under its items."""

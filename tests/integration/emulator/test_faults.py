@@ -48,6 +48,18 @@ def test_body_and_headers_of_a_fault(api: RpApi, emulator: Emulator) -> None:
     assert (answer.status_code, answer.headers["Retry-After"], answer.json()) == (429, "2", {"slow": "down"})
 
 
+@pytest.mark.parametrize("apply", [False, True])
+def test_cut_connection(api: RpApi, emulator: Emulator, *, apply: bool) -> None:
+    """A cut call gets no answer at all; with `apply` it was done all the same, and other callers notice nothing."""
+    uuid = api.start()
+    emulator.add_fault(Fault(CallKind.FINISH_LAUNCH_V1, cut=True, apply=apply, times=1))
+    with pytest.raises(requests.ConnectionError):
+        api.finish(uuid)
+    (call,) = emulator.calls(CallKind.FINISH_LAUNCH_V1)
+    assert (call.status, call.applied) == (None, apply)
+    assert api.launch(uuid).json()["status"] == ("PASSED" if apply else "IN_PROGRESS")
+
+
 def test_fault_meets_its_kind_only(api: RpApi, emulator: Emulator) -> None:
     """A fault for one kind of call leaves the others alone; a spoilt finish has not happened."""
     uuid = api.start()

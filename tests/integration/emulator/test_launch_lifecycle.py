@@ -12,6 +12,7 @@ from tests.support.rp_api import START, error_code, new_uuid
 
 if TYPE_CHECKING:
     from rp_finalizer.emulator import Emulator
+    from tests.integration.emulator.conftest import Callers
     from tests.support.rp_api import RpApi
 
 
@@ -124,6 +125,54 @@ def test_open_items_are_closed_and_the_status_ignored(api: RpApi, emulator: Emul
     assert launch.status is LaunchStatus.FAILED
 
 
+def test_what_is_closed_as_failed_is_to_be_investigated(api: RpApi, emulator: Emulator) -> None:
+    """A leaf that the finish closes as failed gets an issue; one closed as skipped only where the launch wants it."""
+    for status, wanted, locator in (
+        ("failed", "false", "ti001"),
+        ("skipped", "false", None),
+        ("skipped", "true", "ti001"),
+    ):
+        uuid = api.start(attributes=[{"key": "skippedIssue", "value": wanted, "system": True}])
+        api.start_item(uuid)
+        api.finish(uuid, status=status)
+        (item,) = emulator.items(uuid)
+        assert item.status == status.upper()
+        assert (item.issue or {}).get("issueType") == locator
+
+
+def test_items_may_be_finished_again(api: RpApi, emulator: Emulator) -> None:
+    """A second finish of an item is taken, and the launch's status follows it."""
+    uuid = api.start()
+    item = api.start_item(uuid)
+    api.finish_item(item, uuid, status="passed")
+    api.finish(uuid)
+    assert api.finish_item(item, uuid, status="failed").status_code == 200
+    launch = emulator.launch(uuid)
+    assert launch is not None
+    assert (launch.status, emulator.items(uuid)[0].status) == (LaunchStatus.FAILED, LaunchStatus.FAILED)
+
+
+@pytest.mark.parametrize("call", ["finish", "stop"])
+def test_order_of_the_checks(callers: Callers, emulator: Emulator, call: str) -> None:
+    """Of several things that are wrong the first is told: body, role, launch, owner, status, clock."""
+    manager, member, operator = callers(), callers("member_key"), callers("operator_key")
+    finished = manager.start()
+    manager.finish(finished)
+    launch = emulator.launch(finished)
+    assert launch is not None
+    known: object = finished if call == "finish" else launch.id
+    unknown: object = new_uuid() if call == "finish" else 4711
+    nothing, early = {"endTime": None}, {"endTime": START - 1}
+    assert error_code(getattr(operator, call)(unknown, **nothing)) == (400, 4001)
+    assert error_code(getattr(operator, call)(unknown, **early)) == (403, 4003)
+    assert error_code(getattr(member, call)(unknown, **early)) == (404, 4041)
+    assert error_code(getattr(member, call)(known, **early)) == (403, 4003)
+    assert error_code(getattr(manager, call)(known, **early)) == (406, 40023)
+    opened = manager.start()
+    number = emulator.launches()[-1].id
+    assert error_code(getattr(manager, call)(opened if call == "finish" else number, **early)) == (406, 40021)
+
+
 def test_open_items_without_a_status_are_interrupted(api: RpApi, emulator: Emulator) -> None:
     """Without a status open leaves become interrupted, which makes the launch failed and counts as failed."""
     uuid = api.start()
@@ -169,7 +218,8 @@ def test_stop_interrupts_items_and_marks_the_launch(api: RpApi, emulator: Emulat
     assert launch is not None
     assert (launch.status, launch.description) == (LaunchStatus.STOPPED, "nightly stopped")
     assert launch.attributes == (Attribute(key="status", value="stopped"),)
-    assert [item.status for item in emulator.items(uuid)] == [LaunchStatus.INTERRUPTED]
+    (item,) = emulator.items(uuid)
+    assert (item.status, item.end, launch.end_ms) == (LaunchStatus.INTERRUPTED, item.last_modified, START + 1000)
     assert error_code(api.stop(1)) == (406, 40023)
 
 
@@ -205,6 +255,20 @@ def test_rerun_keeps_uuid_and_end(api: RpApi, emulator: Emulator) -> None:
     launch = emulator.launch(uuid)
     assert launch is not None
     assert (launch.end_ms, launch.number) == (START + 5000, 1)
+
+
+@pytest.mark.parametrize("version", ["v1", "v2"])
+@pytest.mark.parametrize("by", ["name", "uuid"])
+def test_rerun_of_one_among_many(api: RpApi, emulator: Emulator, version: str, by: str) -> None:
+    """Among namesakes a rerun reopens the latest, or the one whose uuid it names, under whatever name."""
+    first, second, other = (api.start(name=name) for name in ("same", "same", "other"))
+    for uuid in (first, second, other):
+        api.finish(uuid)
+    chosen = {"name": "same"} if by == "name" else {"name": "other", "rerunOf": first}
+    assert api.start(version, rerun=True, **chosen) == (second if by == "name" else first)
+    reopened = [launch.uuid for launch in emulator.launches() if not launch.status.final]
+    assert reopened == [second if by == "name" else first]
+    assert all(launch.end_ms == START + 1000 for launch in emulator.launches())
 
 
 def test_rerun_of_nothing(api: RpApi) -> None:

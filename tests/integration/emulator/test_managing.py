@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import requests
 
+from rp_finalizer.emulator import ProjectRole
 from rp_finalizer.launch import LaunchStatus
 from tests.support.rp_api import START, RpApi, error_code
 
@@ -28,6 +29,32 @@ def test_update(api: RpApi, emulator: Emulator) -> None:
     assert (launch.description, launch.mode) == ("new", "DEBUG")
     assert [attribute.value for attribute in launch.attributes] == ["x", "new"]
     assert (launch.status, launch.end_ms) == (LaunchStatus.PASSED, START + 1000)
+
+
+def test_update_knows_no_system_attributes(api: RpApi, emulator: Emulator) -> None:
+    """An update can neither make a system attribute nor remove one."""
+    uuid = api.start(attributes=[{"key": "agent", "value": "x", "system": True}])
+    api.call("PUT", "/v1/demo/launch/1/update", {"attributes": [{"value": "seen", "system": True}]})
+    assert api.launch(uuid).json()["attributes"] == [{"value": "seen"}]
+    assert len(emulator.launches()[0].attributes) == 2
+
+
+def test_status_of_an_item_set_by_hand(api: RpApi, emulator: Emulator) -> None:
+    """A leaf may be set to passed, failed or skipped, which the suite and the finished launch above it follow."""
+    uuid = api.start()
+    suite = api.start_item(uuid, type="SUITE")
+    test = api.start_item(uuid, suite)
+    api.finish_item(test, uuid, status="failed")
+    api.finish(uuid)
+    path = "/v1/demo/item/{}/update"
+    assert api.call("PUT", path.format(2), {"status": "passed"}).status_code == 200
+    assert {item.status for item in emulator.items(uuid)} == {LaunchStatus.PASSED}
+    assert emulator.launches()[0].status is LaunchStatus.PASSED
+    assert emulator.items(uuid)[1].issue is None
+    for number, status in ((1, "failed"), (2, "interrupted"), (2, "in_progress")):
+        assert error_code(api.call("PUT", path.format(number), {"status": status})) == (400, 4001)
+    assert api.call("PUT", path.format(2), {"status": "no such word"}).status_code == 200
+    assert emulator.launches()[0].status is LaunchStatus.PASSED
 
 
 def test_bulk_update_is_all_or_nothing(api: RpApi, emulator: Emulator) -> None:
@@ -83,6 +110,17 @@ def test_bulk_delete(api: RpApi) -> None:
     body = answer.json()
     assert (body["successfullyDeleted"], body["notFound"]) == ([1], [3])
     assert [error["errorCode"] for error in body["errors"]] == [4063]
+
+
+def test_launches_of_other_projects_are_not_deleted(callers: Callers, emulator: Emulator) -> None:
+    """A launch of another project is refused with code 40010, in bulk as well, but not to an administrator."""
+    emulator.add_user("other", "other_key", {"other": ProjectRole.PROJECT_MANAGER})
+    other = callers("other_key", project="other")
+    other.finish(other.start())
+    assert error_code(callers().call("DELETE", "/v1/demo/launch/1")) == (400, 40010)
+    errors = callers().call("DELETE", "/v1/demo/launch?ids=1").json()["errors"]
+    assert [error["errorCode"] for error in errors] == [40010]
+    assert callers("admin_key").call("DELETE", "/v1/demo/launch/1").status_code == 200
 
 
 def test_members_delete_only_their_own(callers: Callers) -> None:

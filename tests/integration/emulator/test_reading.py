@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import pytest
+import requests
 
 from tests.support.rp_api import START, error_code, new_uuid
 
@@ -70,6 +71,17 @@ def test_unacceptable_form(api: RpApi) -> None:
     assert "errorCode" not in answer.json()
 
 
+def test_dates_of_an_item(api: RpApi) -> None:
+    """By uuid, an item's dates are milliseconds, unless the newer form is asked for; by number they are texts."""
+    item = api.start_item(api.start())
+    path = f"/v1/demo/item/uuid/{item}"
+    assert api.call("GET", path).json()["startTime"] == START + 1
+    typed = api.call("GET", path, headers={"Accept": "application/x.reportportal.test.v2+json"})
+    assert typed.json()["startTime"] == api.call("GET", "/v1/demo/item/1").json()["startTime"]
+    assert typed.json()["startTime"] == "2023-11-14T22:13:20.001Z"
+    assert api.call("GET", path, headers={"Accept": "text/html"}).status_code == 406
+
+
 def test_dates_elsewhere(api: RpApi) -> None:
     """By number and in lists, dates are ISO 8601 texts, with microseconds in lists."""
     api.start(startTime="2023-11-14T22:13:20.123456Z")
@@ -83,6 +95,7 @@ def test_modes_have_lists_of_their_own(api: RpApi) -> None:
     api.start(name="hidden", mode="debug")
     assert names(api, "") == ["seen"]
     assert names(api, "", "launch/mode") == ["hidden"]
+    assert names(api, "", "launch/latest") == ["seen"]
     assert error_code(api.call("GET", "/v1/demo/launch?filter.eq.mode=DEBUG")) == (400, 40011)
 
 
@@ -130,6 +143,8 @@ def nightly(api: RpApi) -> RpApi:
         ("filter.eq.user=default&filter.eq.number=1&filter.gte.id=3", ["smoke"]),
         ("filter.gt.statistics$executions$passed=0", ["nightly 2"]),
         ("filter.eq.hasRetries=true", []),
+        ("filter.eq.userId=1&filter.eq.name=smoke", ["smoke"]),
+        ("filter.eq.userId=2", []),
     ],
 )
 def test_filters(nightly: RpApi, query: str, expected: list[str]) -> None:
@@ -224,6 +239,8 @@ def test_server_caller_and_project(api: RpApi, emulator: Emulator) -> None:
     assert api.call("GET", "/info", headers={"Authorization": None}).json()["build"]["version"] == "5.15.1"
     assert api.call("GET", "/health", headers={"Authorization": None}).json()["status"] == "UP"
     assert api.call("GET", "/v1/api-docs", headers={"Authorization": None}).json()["openapi"].startswith("3.")
+    for name in ("info", "health"):
+        assert set(requests.get(f"{emulator.url}/composite/{name}", timeout=5).json()) == {"api", "uat"}
     for path in ("/users", "/users/"):
         user = api.call("GET", path).json()
         assert (user["userId"], user["assignedProjects"]["demo"]["projectRole"]) == ("default", "PROJECT_MANAGER")

@@ -197,11 +197,49 @@ def test_project_names_are_lower_cased(callers: Callers) -> None:
     assert "/ui/#demo/launches/all/1" in answer.json()["link"]
 
 
+def test_braces_are_left_out(api: RpApi) -> None:
+    """Braces never come back in a message."""
+    assert api.finish("{x}").json()["message"] == "Launch 'x' not found. Did you use correct Launch ID?"
+
+
+@pytest.mark.parametrize("fields", [{"launchUuid": "1"}, {"launchUuid": ""}, {"launch_id": "1", "launchUuid": None}])
+def test_items_name_their_launch_by_uuid(api: RpApi, fields: dict[str, Any]) -> None:
+    """A number, or nothing in its place, is an unknown launch to an item, by its older name as well."""
+    api.start()
+    assert error_code(api.try_start_item("ignored", **fields)) == (404, 4041)
+
+
+def test_reruns_name_their_launch_by_uuid(api: RpApi) -> None:
+    """A number is an unknown launch to a rerun, over v1 and v2."""
+    api.finish(api.start())
+    for version in ("v1", "v2"):
+        body = {"name": "smoke", "startTime": START, "rerun": True, "rerunOf": "1"}
+        assert error_code(api.call("POST", f"/{version}/demo/launch", body)) == (404, 4041)
+
+
+@pytest.mark.parametrize("call", ["PUT {}/update", "DELETE {}", "DELETE ?ids={}", "GET status?ids={}"])
+def test_managing_calls_name_launches_by_number(api: RpApi, call: str) -> None:
+    """A uuid where a number is expected is refused with 400 and code 4001."""
+    uuid = api.start()
+    method, path = call.format(uuid).split()
+    assert error_code(api.call(method, f"/v1/demo/launch/{path}".replace("/?", "?"), {})) == (400, 4001)
+
+
+def test_only_older_names_that_the_server_knows(api: RpApi) -> None:
+    """`launch_id` names the launch of an item's start, but of neither its finish nor a log."""
+    uuid = api.start()
+    item = api.start_item("", launchUuid=None, launch_id=uuid)
+    finish = {"endTime": START + 2, "status": "passed", "launch_id": uuid}
+    assert error_code(api.call("PUT", f"/v2/demo/item/{item}", finish)) == (400, 40016)
+    assert error_code(api.call("POST", "/v1/demo/log", {"time": START, "launch_id": uuid})) == (404, 4041)
+
+
 def test_unknown_paths_and_methods(api: RpApi) -> None:
     """A path or method that the API does not have is answered in the framework's words, without an error code."""
     for method, path, status in (
         ("GET", "/v1/demo/nothing/here/at/all", 404),
         ("POST", "/v3/demo/launch", 404),
+        ("POST", "/v2/demo/log/", 404),
         ("PATCH", "/v1/demo/launch/1", 405),
         ("GET", "/v2/demo/launch", 405),
     ):

@@ -175,6 +175,62 @@ def test_only_queued_kinds_can_be_dropped(emulator: Emulator) -> None:
         emulator.queue.drop("finish-launch-v1")
 
 
+def test_finish_overtakes_an_item_that_is_tried_again(api: RpApi, emulator: Emulator) -> None:
+    """An item's finish that came before its start is done after the launch's: it corrects what that had interrupted."""
+    emulator.queue.retry_factor = 3600
+    uuid, item = api.start("v2"), new_uuid()
+    api.finish_item(item, uuid, version="v2", status="passed")
+    api.start_item(uuid, version="v2", uuid=item)
+    api.finish(uuid, version="v2")
+    launch = emulator.launch(uuid)
+    assert launch is not None
+    assert (launch.status, emulator.items(uuid)[0].status) == (LaunchStatus.FAILED, LaunchStatus.INTERRUPTED)
+    assert emulator.queue.waiting(uuid) == 1
+    emulator.queue.hurry()
+    emulator.wait_until(lambda: emulator.queue.waiting(uuid) == 0, timeout=5)
+    launch = emulator.launch(uuid)
+    assert launch is not None
+    assert (launch.status, emulator.items(uuid)[0].status) == (LaunchStatus.PASSED, LaunchStatus.PASSED)
+    assert emulator.items(uuid)[0].attributes == ()
+    assert emulator.queue.parked == []
+
+
+def test_child_waits_for_its_parent(api: RpApi, emulator: Emulator) -> None:
+    """A child that came before its parent is tried again, and then stands under it."""
+    emulator.queue.retry_factor = 0.05
+    uuid, suite = api.start("v2"), new_uuid()
+    api.start_item(uuid, suite, version="v2", name="child")
+    assert emulator.items(uuid) == []
+    api.start_item(uuid, version="v2", uuid=suite, type="SUITE")
+    emulator.wait_until(lambda: len(emulator.items(uuid)) == 2, timeout=5)
+    assert {item.name for item in emulator.items(uuid) if item.parent_id} == {"child"}
+
+
+def test_files_come_later_than_the_finish(api: RpApi, emulator: Emulator) -> None:
+    """A log with a file reaches the queue after the file was stored: other messages, the finish too, overtake it."""
+    emulator.queue.file_delay = 3600
+    uuid = api.start("v2")
+    entries = [
+        {"launchUuid": uuid, "time": START, "message": "with", "file": {"name": "a.txt"}},
+        {"launchUuid": uuid, "time": START, "message": "without"},
+    ]
+    assert api.log_batch(entries, {"a.txt": b"content"}).status_code == 201
+    api.finish(uuid, version="v2")
+    assert finished(emulator, uuid)
+    assert [log.message for log in emulator.logs(uuid)] == ["without"]
+    assert emulator.queue.waiting(uuid) == 1
+    emulator.queue.hurry()
+    emulator.wait_until(lambda: len(emulator.logs(uuid)) == 2, timeout=5)
+    assert emulator.logs(uuid)[1].content == b"content"
+
+
+def test_customers_may_not_debug_over_v2(callers: Callers, emulator: Emulator) -> None:
+    """A DEBUG launch of a customer is refused before anything is queued."""
+    body = {"name": "x", "startTime": START, "mode": "DEBUG"}
+    assert error_code(callers("customer_key").call("POST", "/v2/demo/launch", body)) == (400, 40010)
+    assert (emulator.queue.waiting(), emulator.queue.parked) == (0, [])
+
+
 def test_rerun_over_v2(api: RpApi, emulator: Emulator) -> None:
     """A v2 rerun answers with the uuid of the launch it reopens, whose old status is readable until it is done."""
     uuid = api.start()

@@ -161,6 +161,9 @@ def test_control_faults(emulator: Emulator, api: RpApi) -> None:
     assert requests.delete(f"{control}/{added['id']}", timeout=5).status_code == 404
     assert requests.post(control, json={"kind": "finish-lunch"}, timeout=5).status_code == 422
     assert requests.post(control, json={"colour": "red"}, timeout=5).status_code == 422
+    requests.post(control, json={"kind": "info", "cut": True, "times": 1}, timeout=5)
+    with pytest.raises(requests.ConnectionError):
+        api.call("GET", "/info")
     requests.post(control, json={"status": 502}, timeout=5)
     requests.delete(control, timeout=5)
     assert requests.get(control, timeout=5).json() == []
