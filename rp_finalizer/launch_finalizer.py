@@ -82,6 +82,7 @@ class LaunchFinalizer:
         self._finalizer = build_finalizer(client, launch, self.settings, self._stop, telling, found)
         self._flights: SingleFlight[Report] = SingleFlight(lambda report: report.latches)
         self._ends: dict[str, float] = {}
+        self._last_key = "no launch"
         self._closing = threading.Lock()
         self._closed = False
         self._report: Report | None = None
@@ -184,10 +185,16 @@ class LaunchFinalizer:
         return report
 
     def _key(self, deadline: Deadline) -> str:
-        """Name the flight: the launch as it is named first, before anybody is asked about it."""
-        now = self._finalizer.clock.monotonic()
-        until = deadline.at_most(deadline.remaining(now) * RESOLVE_SHARE, now)
-        return self._finalizer.resolver.first_name(until) or "no launch"
+        """Name the flight: the launch as it is named first, before anybody is asked about it.
+
+        A client that forgets its launch at its end does not make us forget it. In a forked child nobody is asked: what
+        the client needs for its answer may be locked there for ever.
+        """
+        if not self._flights.foreign:
+            now = self._finalizer.clock.monotonic()
+            until = deadline.at_most(deadline.remaining(now) * RESOLVE_SHARE, now)
+            self._last_key = self._finalizer.resolver.first_name(until) or self._last_key
+        return self._last_key
 
     def _end(self, key: str) -> float:
         """Give the end of the launch, in seconds since the epoch: when a finish was asked for first.
