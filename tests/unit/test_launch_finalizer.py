@@ -59,7 +59,8 @@ def test_a_forked_child_asks_its_client_nothing() -> None:
     """A lock of the client that was held at the fork does not keep the child: it returns at once, and does nothing."""
     client = Client()
     finalizer = LaunchFinalizer(client, settings=Settings())
-    with client.lock, warnings.catch_warnings():
+    assert client.lock.acquire()
+    with warnings.catch_warnings():
         # Newer Pythons warn of forks beside threads: exactly what is tried here.
         warnings.simplefilter("ignore", DeprecationWarning)
         pid = os.fork()
