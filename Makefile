@@ -3,14 +3,19 @@ PYTHON ?= python3
 BIN := .venv/bin
 WORKERS ?= auto
 
-.PHONY: help demo test check bench format clean
+# The oldest client that is supported, and the newest of each minor version after it.
+CLIENTS ?= 5.5.0 5.6.* 5.7.*
+CLIENT_TESTS := tests/contract tests/integration/test_promises.py tests/integration/test_finishing.py
+
+.PHONY: help demo test test-clients check bench format clean
 
 help:
-	@echo "make demo    a launch loses its process and is finished all the same (no ReportPortal needed)"
-	@echo "make test    all tests"
-	@echo "make check   format, lint, types, layers"
-	@echo "make bench   what finishing costs, as tables"
-	@echo "make format  put the code into the project's format"
+	@echo "make demo          a launch loses its process and is finished all the same (no ReportPortal needed)"
+	@echo "make test          all tests"
+	@echo "make test-clients  the tests of finishing, with each supported version of reportportal-client"
+	@echo "make check         format, lint, types, layers"
+	@echo "make bench         what finishing costs, as tables"
+	@echo "make format        put the code into the project's format"
 
 .venv/ready: pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "rp-finalizer needs Python 3.11 or newer: make PYTHON=/path/to/python3.11")'
@@ -24,6 +29,16 @@ demo: .venv/ready
 
 test: .venv/ready
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal
+
+test-clients:
+	@for version in $(CLIENTS); do \
+		echo "reportportal-client $$version"; \
+		home=".venv-client/$${version%.\*}"; \
+		$(PYTHON) -m venv "$$home" && \
+		"$$home/bin/python" -m pip install --quiet --disable-pip-version-check \
+			--editable '.[server,test]' "reportportal-client==$$version" && \
+		"$$home/bin/python" -m pytest -n $(WORKERS) -p no:cacheprovider $(CLIENT_TESTS) || exit 1; \
+	done
 
 check: .venv/ready
 	$(BIN)/ruff format --check .
@@ -39,4 +54,4 @@ format: .venv/ready
 	$(BIN)/ruff check --fix .
 
 clean:
-	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build
+	rm -rf .venv .venv-client .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache dist build
