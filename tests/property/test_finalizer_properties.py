@@ -46,7 +46,7 @@ if TYPE_CHECKING:
     from tests.support.fakes import Call
 
 bounded = settings(
-    max_examples=300, deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow]
+    max_examples=200, deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow]
 )
 
 TROUBLES = [LOST, NOT_SENT, HANG, OWN_ERROR, unavailable(502), unavailable(429, retry_after=2.0)]

@@ -26,7 +26,7 @@ from tests.support.fakes import FINISH, LAUNCH_ID, START_MS, UUID
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-bounded = settings(max_examples=200, deadline=None, derandomize=True, database=None)
+bounded = settings(max_examples=100, deadline=None, derandomize=True, database=None)
 
 KEY = "ci_hunter2"
 BASE = "https://rp.example.com/api"

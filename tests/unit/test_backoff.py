@@ -7,7 +7,7 @@ from hypothesis import given, settings, strategies as st
 
 from rp_finalizer.backoff import exponential, parse_retry_after
 
-bounded = settings(max_examples=200, deadline=None, derandomize=True, database=None)
+bounded = settings(max_examples=100, deadline=None, derandomize=True, database=None)
 
 NOW = 1_445_412_480.0
 """Wed, 21 Oct 2015 07:28:00 GMT."""

@@ -11,7 +11,7 @@ from rp_finalizer.confirming import Move, Watch
 from rp_finalizer.launch import Launch, LaunchStatus
 from tests.support.fakes import END_MS, LAUNCH, START_MS
 
-bounded = settings(max_examples=300, deadline=None, derandomize=True, database=None)
+bounded = settings(max_examples=100, deadline=None, derandomize=True, database=None)
 
 STABLE = 5.0
 WATCH = Watch(frozenset({END_MS}), STABLE)

@@ -9,7 +9,7 @@ from hypothesis import given, settings, strategies as st
 
 from rp_finalizer.deadline import Deadline
 
-bounded = settings(max_examples=200, deadline=None, derandomize=True, database=None)
+bounded = settings(max_examples=100, deadline=None, derandomize=True, database=None)
 
 TIMES = st.floats(0, 1e9)
 

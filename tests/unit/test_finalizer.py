@@ -124,6 +124,12 @@ class TestUnknownAndGone:
         assert "check the uuid" in report.error.hint
         assert report.seconds > 9
 
+    def test_a_server_that_does_not_know_the_launch_yet_is_looked_at_again(self) -> None:
+        """Even where the finish itself is answered so, the launch may come, and be final with our end time."""
+        scene = Scene()
+        assert scene.finalize(finish_queued=UNKNOWN, launch_by_uuid=[UNKNOWN, seen_final()]).outcome is Outcome.FINISHED
+        assert scene.api.names == [PUT, GET, GET]
+
     def test_an_unknown_number_is_not_finished(self) -> None:
         """A number that the server does not know names nothing that could be finished."""
         scene = Scene(source=named(Source.ARGUMENT, NUMBER))

@@ -11,7 +11,7 @@ from hypothesis import given, settings, strategies as st
 from rp_finalizer.errors import FinishArgumentError
 from rp_finalizer.finish import FINISH_STATUSES, Attribute, Finish
 
-bounded = settings(max_examples=200, deadline=None, derandomize=True, database=None)
+bounded = settings(max_examples=100, deadline=None, derandomize=True, database=None)
 
 NOW = 1_700_000_000.1239
 MS = 1_706_702_400_123

@@ -12,7 +12,7 @@ from rp_finalizer.errors import BadLaunchError
 from rp_finalizer.launch import MAX_LAUNCH_ID, LaunchRef, LaunchStatus
 from tests.support.fakes import LAUNCH, UUID
 
-bounded = settings(max_examples=200, deadline=None, derandomize=True, database=None)
+bounded = settings(max_examples=100, deadline=None, derandomize=True, database=None)
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ from tests.support.fakes import HANG, LOST, NOT_SENT, OWN_ERROR, TAKEN, ManualCl
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
 
-bounded = settings(max_examples=200, deadline=None, derandomize=True, database=None)
+bounded = settings(max_examples=100, deadline=None, derandomize=True, database=None)
 
 DENIED = refused(Meaning.FORBIDDEN, 403, 4003)
 
