@@ -8,6 +8,7 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any
 
+    from rp_finalizer.block import finalizing
     from rp_finalizer.endpoint import Endpoint
     from rp_finalizer.errors import (
         BadLaunchError,
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
         SettingsError,
     )
     from rp_finalizer.launch import LaunchRef, LaunchStatus
-    from rp_finalizer.launch_finalizer import LaunchFinalizer, finalizing
+    from rp_finalizer.launch_finalizer import LaunchFinalizer
     from rp_finalizer.outcome import ErrorKind, Outcome, Step
     from rp_finalizer.ports import Pending
     from rp_finalizer.report import FinalizationFailed, Report
@@ -65,7 +66,8 @@ _HOMES = {
     ),
     "endpoint": ("Endpoint",),
     "launch": ("LaunchRef", "LaunchStatus"),
-    "launch_finalizer": ("LaunchFinalizer", "finalizing"),
+    "block": ("finalizing",),
+    "launch_finalizer": ("LaunchFinalizer",),
     "outcome": ("ErrorKind", "Outcome", "Step"),
     "ports": ("Pending",),
     "report": ("FinalizationFailed", "Report"),

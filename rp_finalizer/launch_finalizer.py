@@ -8,24 +8,26 @@ import threading
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Self
 
 from rp_finalizer.deadline import Deadline
 from rp_finalizer.errors import BlockedLoopError
 from rp_finalizer.finalizer import RESOLVE_SHARE
 from rp_finalizer.finish import Finish
+from rp_finalizer.guarded_calls import GuardedCalls
 from rp_finalizer.outcome import Outcome, Step, StepResult
 from rp_finalizer.ports import Flushed, Pending
-from rp_finalizer.report import FinalizationFailed, Report, StepRecord
+from rp_finalizer.report import Report, StepRecord
 from rp_finalizer.report_file import write_report
+from rp_finalizer.reportportal.guarding import guard, unguard
 from rp_finalizer.single_flight import SingleFlight
 from rp_finalizer.wiring import Search, build_finalizer, configure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from datetime import datetime
-    from types import TracebackType
 
+    from rp_finalizer.ports import ReportingClient
     from rp_finalizer.settings import Settings
 
 CLOSING_TIME = 0.5
@@ -86,6 +88,9 @@ class LaunchFinalizer:
         self._closing = threading.Lock()
         self._closed = False
         self._report: Report | None = None
+        self._client = client
+        shim = self._finalizer.client
+        self._calls = GuardedCalls(self.finish, self.terminate, shim) if shim is not None else None
 
     @property
     def report(self) -> Report | None:
@@ -163,6 +168,22 @@ class LaunchFinalizer:
         finally:
             self._finalizer.release()
 
+    def guard(self) -> Self:
+        """Make the client's own `finish_launch`, `terminate` and `close` go through this finalizer; give it back.
+
+        Whoever calls them, any number of times, from any thread, gets what they expect, and the launch is finished as
+        `finish` does it: with the end time, status, attributes and description that they give, and without the fixed
+        sleep of the sync client. Pickled or cloned, the client is what it was before. Raises TypeError for a client
+        whose class cannot be changed.
+        """
+        if self._calls is not None:
+            guard(self._client, self._calls)
+        return self
+
+    def unguard(self) -> None:
+        """Give the client its own methods back."""
+        unguard(self._client)
+
     def pending(self) -> Pending:
         """Tell what the client still holds; None for what cannot be known."""
         return self._finalizer.client.pending() if self._finalizer.client else Pending(0, 0)
@@ -216,11 +237,21 @@ class LaunchFinalizer:
             clock.wait(min(settings.delay_before_terminate, deadline.remaining(begun)), self._stop)
             until = Deadline(max(deadline.at, clock.monotonic() + CLOSING_TIME))
             late = client.flush(until) if client.pending().logs else Flushed(attempts=0)
-            problem = client.terminate(until) or late.problem
+            problem = self._terminate(client, until) or late.problem
             self._finalizer.release()
             clock.wait(min(settings.delay_after_terminate, deadline.remaining(clock.monotonic())), self._stop)
             result = StepResult.FAILED if problem else StepResult.OK
             return _Closing(StepRecord(Step.TERMINATE, result, clock.monotonic() - begun, 1, problem), late)
+
+    def _terminate(self, client: ReportingClient, until: Deadline) -> str | None:
+        """Close the client by its own method, which may call the guarded ones in turn."""
+        calls = self._calls
+        assert calls is not None  # noqa: S101  there is a client
+        calls.closing = True
+        try:
+            return client.terminate(until)
+        finally:
+            calls.closing = False
 
     def _publish(self, report: Report) -> None:
         self._report = report
@@ -234,43 +265,3 @@ class LaunchFinalizer:
     def _deadline(self, timeout: float | None = None) -> Deadline:
         budget = self.settings.timeout if timeout is None else timeout
         return Deadline.after(budget, self._finalizer.clock.monotonic())
-
-
-class finalizing:  # noqa: N801  used like a function
-    """A block at whose end the launch is finished and the client closed, however the block ends.
-
-    Takes what `LaunchFinalizer` takes. When an exception leaves the block, the finish carries `status_on_error`, and
-    the exception goes on. Troubles of ReportPortal raise nothing, unless `strict` is set: then a launch left unfinished
-    raises `FinalizationFailed`, where no exception is on its way already.
-    """
-
-    def __init__(self, client: Any = None, **arguments: Any) -> None:
-        self._finalizer = LaunchFinalizer(client, **arguments)
-
-    def __enter__(self) -> LaunchFinalizer:
-        """Give the finalizer, whose `report` is None until the end."""
-        return self._finalizer
-
-    async def __aenter__(self) -> LaunchFinalizer:
-        """Give the finalizer, for a block in asynchronous code."""
-        return self._finalizer
-
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """Finish the launch and close the client without blocking the loop."""
-        self._judge(await self._finalizer.aterminate(status=self._status(kind)), kind)
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
-    ) -> None:
-        """Finish the launch and close the client."""
-        self._judge(self._finalizer.terminate(status=self._status(kind)), kind)
-
-    def _status(self, kind: type[BaseException] | None) -> str | None:
-        return self._finalizer.settings.status_on_error if kind else None
-
-    def _judge(self, report: Report, kind: type[BaseException] | None) -> None:
-        strict = self._finalizer.settings.strict and kind is None
-        if strict and report.outcome is not None and not report.outcome.good:
-            raise FinalizationFailed(report)

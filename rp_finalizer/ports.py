@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from rp_finalizer.report import NOTHING, Count
 
@@ -231,6 +231,10 @@ class ReportingClient(Protocol):
 
     def finish(self, finish: Finish, deadline: Deadline) -> str | None:
         """Call the client's own finish, where there is no other way; give what went wrong, or None."""
+        ...
+
+    def answered(self) -> Any:
+        """Give what the client's own finish gives its caller once it is done, for a finish that we took over."""
         ...
 
     def terminate(self, deadline: Deadline) -> str | None:

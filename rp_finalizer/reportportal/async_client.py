@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rp_finalizer.ports import Flushed, Pending
 from rp_finalizer.reportportal.bounded import call_within
 from rp_finalizer.reportportal.client_loop import ClientLoop
+from rp_finalizer.reportportal.guarding import own_method
 from rp_finalizer.reportportal.log_batch import UNREADABLE, LogBatch, read_awaited
 from rp_finalizer.reportportal.own_finish import finish_arguments
 
@@ -58,11 +59,15 @@ class AsyncClient:
 
     def finish(self, finish: Finish, deadline: Deadline) -> str | None:
         """Run the client's own `finish_launch` on its loop."""
-        return self._run(self._client.finish_launch, deadline, **finish_arguments(finish))
+        return self._run(own_method(self._client, "finish_launch"), deadline, **finish_arguments(finish))
+
+    def answered(self) -> Any:
+        """Give what awaiting the client's own `finish_launch` gives: nothing."""
+        return None
 
     def terminate(self, deadline: Deadline) -> str | None:
         """Run the client's own `close` on its loop."""
-        return self._run(self._client.close, deadline)
+        return self._run(own_method(self._client, "close"), deadline)
 
     def _run(self, call: Any, deadline: Deadline, **arguments: Any) -> str | None:
         if self._loop is None:

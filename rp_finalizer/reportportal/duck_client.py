@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from functools import partial
 from time import monotonic
@@ -10,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from rp_finalizer.ports import Flushed, Pending
 from rp_finalizer.report import NOTHING
 from rp_finalizer.reportportal.bounded import call_within, member_of
+from rp_finalizer.reportportal.guarding import own_method
 from rp_finalizer.reportportal.own_finish import finish_arguments
 
 if TYPE_CHECKING:
@@ -18,6 +20,8 @@ if TYPE_CHECKING:
 
     from rp_finalizer.deadline import Deadline
     from rp_finalizer.finish import Finish
+
+logger = logging.getLogger(__name__)
 
 _POLL = 0.01
 """Seconds between two looks at a future."""
@@ -69,6 +73,10 @@ class DuckClient:
             return "the client has no finish_launch"
         return call_within(deadline.remaining(monotonic()), partial(call, **finish_arguments(finish))).problem
 
+    def answered(self) -> Any:
+        """Give what the client's own `finish_launch` would give, as far as that is known: nothing."""
+        return None
+
     def terminate(self, deadline: Deadline) -> str | None:
         """Call `terminate`, or `close` where there is no such method."""
         call = self._method("terminate") or self._method("close")
@@ -94,5 +102,9 @@ class DuckClient:
         return result()
 
     def _method(self, name: str) -> Callable[..., Any] | None:
-        method = member_of(self._client, name)
+        try:
+            method = own_method(self._client, name)
+        except Exception as error:  # noqa: BLE001  foreign code; nothing it raises may reach a test run
+            logger.debug("%s of the %s raised %r", name, type(self._client).__name__, error)
+            return None
         return method if callable(method) else None

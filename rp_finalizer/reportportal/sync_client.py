@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from rp_finalizer.ports import Flushed, Pending
 from rp_finalizer.reportportal.bounded import call_within
+from rp_finalizer.reportportal.guarding import own_method
 from rp_finalizer.reportportal.log_batch import UNREADABLE, LogBatch
 from rp_finalizer.reportportal.own_finish import finish_arguments
 
@@ -58,12 +59,16 @@ class SyncClient:
 
     def finish(self, finish: Finish, deadline: Deadline) -> str | None:
         """Call the client's own `finish_launch`, which sleeps for 3 s and tells nothing."""
-        call = partial(self._client.finish_launch, **finish_arguments(finish))
+        call = partial(own_method(self._client, "finish_launch"), **finish_arguments(finish))
         return call_within(deadline.remaining(monotonic()), call).problem
+
+    def answered(self) -> Any:
+        """Give what the client's own `finish_launch` gives: nothing."""
+        return None
 
     def terminate(self, deadline: Deadline) -> str | None:
         """Close the client's session."""
-        return call_within(deadline.remaining(monotonic()), self._client.close).problem
+        return call_within(deadline.remaining(monotonic()), own_method(self._client, "close")).problem
 
 
 def _read(logs: list[Any]) -> list[dict[str, Any]]:

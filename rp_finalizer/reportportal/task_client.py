@@ -13,15 +13,16 @@ from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
+from rp_finalizer.deadline import Deadline
 from rp_finalizer.ports import Flushed, Pending
 from rp_finalizer.report import Count
 from rp_finalizer.reportportal.bounded import call_within, member_of
 from rp_finalizer.reportportal.client_loop import ClientLoop
+from rp_finalizer.reportportal.guarding import own_method
 from rp_finalizer.reportportal.log_batch import UNREADABLE, LogBatch, read_awaited
 from rp_finalizer.reportportal.own_finish import finish_arguments
 
 if TYPE_CHECKING:
-    from rp_finalizer.deadline import Deadline
     from rp_finalizer.finish import Finish
     from rp_finalizer.reportportal.log_sender import LogSender
 
@@ -99,12 +100,23 @@ class TaskClient:
 
     def finish(self, finish: Finish, deadline: Deadline) -> str | None:
         """Call the client's own `finish_launch`."""
-        call = partial(self._client.finish_launch, **finish_arguments(finish))
+        call = partial(own_method(self._client, "finish_launch"), **finish_arguments(finish))
         return call_within(deadline.remaining(monotonic()), call).problem
+
+    def answered(self) -> Any:
+        """Give what the client's own `finish_launch` gives: a task, which is done."""
+
+        async def nothing() -> None:
+            return None
+
+        task = self._client.create_task(nothing())
+        if self._loop is not None:
+            self._loop.wait([task], Deadline.after(_CLOSING_TIME, monotonic()))
+        return task
 
     def terminate(self, deadline: Deadline) -> str | None:
         """Close the client, and its connections, which it leaves open."""
-        problem = call_within(deadline.remaining(monotonic()), self._client.close).problem
+        problem = call_within(deadline.remaining(monotonic()), own_method(self._client, "close")).problem
         close = member_of(member_of(self._client, "client"), "close")
         if self._loop is not None and callable(close):
             try:

@@ -240,6 +240,9 @@ class FakeClient:
         self.finishes.append(finish)
         return self.problem
 
+    def answered(self) -> None:
+        return None
+
     def terminate(self, deadline: Deadline) -> str | None:  # noqa: ARG002  it answers at once
         self.done.append("terminate")
         return self.problem

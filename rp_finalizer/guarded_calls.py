@@ -1,0 +1,59 @@
+"""What becomes of the calls that a guarded client's own methods get."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from typing import TYPE_CHECKING, Any
+
+from rp_finalizer.errors import FinishArgumentError
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rp_finalizer.ports import ReportingClient
+    from rp_finalizer.report import Report
+
+_KNOWN = ("end_time", "status", "attributes", "description")
+"""The arguments of the clients' `finish_launch` that a finish carries; the server knows no others."""
+
+logger = logging.getLogger(__name__)
+
+
+class GuardedCalls:
+    """Sends a guarded client's calls through its finalizer.
+
+    Nothing is raised into the code that makes them, an agent's mostly: an argument that the server would refuse is left
+    out, and told.
+    """
+
+    def __init__(self, finish: Callable[..., Report], terminate: Callable[[], Report], client: ReportingClient) -> None:
+        self._finish = finish
+        self._terminate = terminate
+        self._client = client
+        self.closing = False
+        """Whether the finalizer is closing the client at this moment."""
+
+    def own_call(self) -> bool:
+        """Tell whether the client's own method is meant."""
+        return self.closing
+
+    def attach_running_loop(self) -> None:
+        """Take note of the loop of this thread."""
+        self._client.attach(asyncio.get_running_loop())
+
+    def finish_for(self, arguments: dict[str, Any]) -> Any:
+        """Finish with what the caller gave, as far as it can be sent."""
+        given = {name: value for name, value in arguments.items() if name in _KNOWN and value is not None}
+        while True:
+            try:
+                self._finish(**given)
+            except FinishArgumentError as error:
+                logger.warning("finish_launch was given what the server does not take; it is left out: %s", error)
+                del given[error.name]
+            else:
+                return self._client.answered()
+
+    def end_for(self) -> None:
+        """Finish unless that was done, and close the client."""
+        self._terminate()

@@ -1,0 +1,118 @@
+"""Taking over a client's own finish and close, so that whoever calls them goes through the finalizer.
+
+A guarded client is of a subclass made for it: nothing is put on the instance, which agents pickle (pytest-xdist sends
+theirs to its workers), and which a copy would carry along. Pickled, copied or cloned it is what it was before.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import copyreg
+import inspect
+from typing import TYPE_CHECKING, Any, Protocol
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+FINISH = "finish_launch"
+ENDS = ("terminate", "close")
+
+_ORIGINAL = "_rp_finalizer_original"
+
+
+class Taken(Protocol):
+    """Who gets the calls."""
+
+    def attach_running_loop(self) -> None:
+        """Take note of the loop of this thread, on which an awaited client is closed."""
+        ...
+
+    def own_call(self) -> bool:
+        """Tell whether the finalizer itself is closing the client, so that the client's own method is meant."""
+        ...
+
+    def finish_for(self, arguments: dict[str, Any]) -> Any:
+        """Finish with what the caller gave; give what the client's own method would give, once it is done."""
+        ...
+
+    def end_for(self) -> None:
+        """Finish unless that was done, and close the client."""
+        ...
+
+
+def guard(client: Any, taker: Taken) -> None:
+    """Make the client's `finish_launch`, `terminate` and `close`, as far as it has them, go to the taker.
+
+    Raises TypeError for an object whose class cannot be changed.
+    """
+    original = type(client)
+    members: dict[str, Any] = {_ORIGINAL: original, "__reduce_ex__": _reduce, "__doc__": original.__doc__}
+    if callable(getattr(original, FINISH, None)):
+        members[FINISH] = _finish_method(original, taker)
+    members |= {name: _end_method(original, name, taker) for name in ENDS if callable(getattr(original, name, None))}
+    make: Callable[..., type] = type(original)
+    client.__class__ = make(original.__name__, (original,), members)
+
+
+def unguard(client: Any) -> None:
+    """Give the client its own methods back."""
+    original = getattr(type(client), _ORIGINAL, None)
+    if original is not None:
+        client.__class__ = original
+
+
+def own_method(client: Any, name: str) -> Any:
+    """Give the client's own method, of a guarded client, too; None where it has none."""
+    if getattr(type(client), _ORIGINAL, None) is None:
+        return getattr(client, name, None)
+    return getattr(super(type(client), client), name, None)
+
+
+def _finish_method(original: type, taker: Taken) -> Callable[..., Any]:
+    awaited = _awaited(original, FINISH)
+
+    def finish_launch(self: Any, end_time: Any = None, status: Any = None, attributes: Any = None, **more: Any) -> Any:
+        if taker.own_call() and not awaited:
+            return own_method(self, FINISH)(end_time, status, attributes, **more)
+        given = {"end_time": end_time, "status": status, "attributes": attributes} | more
+        return taker.finish_for(given)
+
+    async def finish_launch_awaited(self: Any, *positional: Any, **named: Any) -> Any:
+        if taker.own_call():
+            return await own_method(self, FINISH)(*positional, **named)
+        taker.attach_running_loop()
+        return await asyncio.to_thread(finish_launch, self, *positional, **named)
+
+    return finish_launch_awaited if awaited else finish_launch
+
+
+def _end_method(original: type, name: str, taker: Taken) -> Callable[..., Any]:
+    def end(self: Any, *positional: Any, **named: Any) -> Any:
+        if taker.own_call():
+            return own_method(self, name)(*positional, **named)
+        taker.end_for()
+        return None
+
+    async def end_awaited(self: Any, *positional: Any, **named: Any) -> Any:
+        if taker.own_call():
+            return await own_method(self, name)(*positional, **named)
+        taker.attach_running_loop()
+        return await asyncio.to_thread(taker.end_for)
+
+    return end_awaited if _awaited(original, name) else end
+
+
+def _awaited(original: type, name: str) -> bool:
+    return inspect.iscoroutinefunction(getattr(original, name, None))
+
+
+def _reduce(self: Any, protocol: Any) -> Any:
+    """Pickle as the original class: the one that was made for the guard cannot be found by another process."""
+    guarded, original = type(self), getattr(type(self), _ORIGINAL)
+    reduced = super(guarded, self).__reduce_ex__(protocol)
+    if isinstance(reduced, str):
+        return reduced
+    make, arguments, *rest = reduced
+    arguments = tuple(original if each is guarded else each for each in arguments)
+    # Pickle demands of the usual maker that its class is the object's own, which it is not here.
+    return (original.__new__ if make is copyreg.__newobj__ else make, arguments, *rest)  # type: ignore[attr-defined]
