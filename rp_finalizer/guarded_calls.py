@@ -4,18 +4,23 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 from rp_finalizer.errors import FinishArgumentError
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
 
     from rp_finalizer.ports import ReportingClient
     from rp_finalizer.report import Report
 
 _KNOWN = ("end_time", "status", "attributes", "description")
 """The arguments of the clients' `finish_launch` that a finish carries; the server knows no others."""
+
+_CLOSING: ContextVar[object | None] = ContextVar("rp_finalizer_closing", default=None)
+"""Whose client is being closed by the present call."""
 
 logger = logging.getLogger(__name__)
 
@@ -31,12 +36,19 @@ class GuardedCalls:
         self._finish = finish
         self._terminate = terminate
         self._client = client
-        self.closing = False
-        """Whether the finalizer is closing the client at this moment."""
+
+    @contextmanager
+    def closing(self) -> Iterator[None]:
+        """Mark what is called from here on, on helper threads too, as the finalizer's own closing of the client."""
+        token = _CLOSING.set(self)
+        try:
+            yield
+        finally:
+            _CLOSING.reset(token)
 
     def own_call(self) -> bool:
-        """Tell whether the client's own method is meant."""
-        return self.closing
+        """Tell whether the client's own method is meant: not where another thread calls it at the same time."""
+        return _CLOSING.get() is self
 
     def attach_running_loop(self) -> None:
         """Take note of the loop of this thread."""

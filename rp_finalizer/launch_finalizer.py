@@ -247,11 +247,8 @@ class LaunchFinalizer:
         """Close the client by its own method, which may call the guarded ones in turn."""
         calls = self._calls
         assert calls is not None  # noqa: S101  there is a client
-        calls.closing = True
-        try:
+        with calls.closing():
             return client.terminate(until)
-        finally:
-            calls.closing = False
 
     def _publish(self, report: Report) -> None:
         self._report = report

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from contextvars import copy_context
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -41,13 +42,14 @@ def member_of(stranger: Any, name: str, default: Any = None) -> Any:
 def call_within(seconds: float, call: Callable[[], Any]) -> Result:
     """Call on a thread of its own and wait for so long at most. What it raises is in the result.
 
-    The thread is a daemon: a call that never returns keeps no process from ending.
+    The call sees the caller's context variables. The thread is a daemon: a call that never returns keeps no process from ending.
     """
     result = Result()
+    context = copy_context()
 
     def run() -> None:
         try:
-            result.value = call()
+            result.value = context.run(call)
         except BaseException as error:  # noqa: BLE001  foreign code, sys.exit too; handed to the caller, who reports it
             result.error = error
         result.done.set()

@@ -214,3 +214,32 @@ def test_a_client_known_by_its_methods_is_guarded(emulator: Emulator, client: An
     assert duck.closed == 1
     assert finalizer.report is not None
     assert finalizer.report.outcome is Outcome.FINISHED
+
+
+class _SlowDuck(_Duck):
+    """Stays in its own close until it is let go."""
+
+    def __init__(self, url: str, uuid: str) -> None:
+        super().__init__(url, uuid)
+        self.entered, self.released = threading.Event(), threading.Event()
+
+    def close(self) -> None:
+        self.entered.set()
+        assert self.released.wait(10)
+        super().close()
+
+
+def test_a_finish_while_another_thread_closes_is_not_the_clients_own(emulator: Emulator, client: Any) -> None:
+    """Only what the closing itself calls is the client's own method; other threads' calls stay guarded."""
+    LaunchFinalizer(client, **QUICK).preview()
+    duck = _SlowDuck(emulator.url, emulator.launches()[0].uuid)
+    LaunchFinalizer(duck, **QUICK).guard()
+    closing = threading.Thread(target=duck.close)
+    closing.start()
+    assert duck.entered.wait(10)
+    try:
+        duck.finish_launch(end_time=now_ms())
+    finally:
+        duck.released.set()
+        closing.join(10)
+    assert len(finishes_of_ours(emulator)) == 1
