@@ -42,7 +42,8 @@ def member_of(stranger: Any, name: str, default: Any = None) -> Any:
 def call_within(seconds: float, call: Callable[[], Any]) -> Result:
     """Call on a thread of its own and wait for so long at most. What it raises is in the result.
 
-    The call sees the caller's context variables. The thread is a daemon: a call that never returns keeps no process from ending.
+    The call sees the caller's context variables. The thread is a daemon: a call that never returns keeps no process
+    from ending.
     """
     result = Result()
     context = copy_context()
