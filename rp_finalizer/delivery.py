@@ -104,12 +104,12 @@ class Delivery:
                     self._end_after_start()
                     sent = self._send(Step.FINISH, self.api.finish_queued)
                 case Move.PASS_THE_QUEUE:
-                    return self._fall_back()
+                    return self._fall_back(queued=sent.answer.meaning in _TAKEN)
                 case _:
                     return self._ending(move, last, sent)
 
-    def _fall_back(self) -> Ending:
-        """Finish over v1, which is done when it is answered."""
+    def _fall_back(self, *, queued: bool = False) -> Ending:
+        """Finish over v1, which is done when it is answered; `queued` tells that v2 took the finish before."""
         sent = self._send(Step.FALLBACK, self.api.finish_now)
         if sent.answer.meaning is Meaning.TOO_EARLY:
             read = self._read()
@@ -118,6 +118,10 @@ class Delivery:
                 return Outcome.FAILED, self._failure(read.answer, read)
             self._end_after_start()
             sent = self._send(Step.FALLBACK, self.api.finish_now)
+        if queued and sent.answer.unavailable:
+            # What v2 took may still be worked off.
+            seconds = self._now() - self.begun
+            return Outcome.ACCEPTED, failures.not_shown(self.ref, seconds, open_items=self.watch.open_items)
         return self._done_when_answered(sent)
 
     def _done_when_answered(self, sent: Attempted) -> Ending:

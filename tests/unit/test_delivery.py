@@ -254,6 +254,14 @@ class TestFallback:
         assert (report.error.status, report.error.code) == (answer.status, answer.code)
         assert results(report)[Step.FALLBACK] is StepResult.FAILED
 
+    def test_what_v2_took_stays_accepted_when_v1_finds_the_server_away(self) -> None:
+        """A server that goes away behind a queue that took the finish may still work it off."""
+        report = Scene().finalize(
+            finish_queued=TAKEN, launch_by_uuid=OPEN, items_in_progress=counted(0), finish_now=unavailable(503)
+        )
+        assert (report.outcome, kind_of(report)) == (Outcome.ACCEPTED, ErrorKind.TIMEOUT)
+        assert results(report)[Step.FALLBACK] is StepResult.FAILED
+
     @pytest.mark.parametrize(
         ("end_ms", "outcome"), [(END_MS, Outcome.FINISHED), (END_MS + 7, Outcome.ALREADY_FINISHED)]
     )

@@ -6,7 +6,7 @@ import platform
 import time
 import warnings
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from time import monotonic
 from typing import TYPE_CHECKING
@@ -127,9 +127,8 @@ class Examination:
 
     def _read_refusal(self, reply: Reply | NoReply) -> Answer:
         """Say why an answer is no success; an error's page may show the request that it got, token included."""
-        answer = read_refusal(reply, time.time())
         assert self.credentials is not None  # noqa: S101  only who has a key asks
-        return replace(answer, message=self.credentials.masked(answer.message))
+        return read_refusal(reply, time.time(), self.credentials.masked)
 
     @contextmanager
     def _quiet(self) -> Iterator[None]:
