@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         ReentrantCallError,
         ReportFormatError,
         SettingsError,
+        StillFlyingError,
     )
     from rp_finalizer.launch import LaunchRef, LaunchStatus
     from rp_finalizer.launch_finalizer import LaunchFinalizer
@@ -49,6 +50,7 @@ __all__ = [
     "Settings",
     "SettingsError",
     "Step",
+    "StillFlyingError",
     "finalizing",
 ]
 
@@ -63,6 +65,7 @@ _HOMES = {
         "ReentrantCallError",
         "ReportFormatError",
         "SettingsError",
+        "StillFlyingError",
     ),
     "endpoint": ("Endpoint",),
     "launch": ("LaunchRef", "LaunchStatus"),

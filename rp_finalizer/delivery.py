@@ -242,7 +242,7 @@ class Delivery:
     def _failure(self, answer: Answer, sent: Attempted | None = None) -> Failure:
         if sent is not None and sent.telling is not None:
             answer = sent.telling
-        return failures.failure_of(answer, self.ref, self.project, tried=_tried(sent) if sent else "")
+        return failures.failure_of(answer, self.ref, self.project, tried=failures.tries(sent) if sent else "")
 
     @property
     def _uuid(self) -> str:
@@ -256,11 +256,3 @@ class Delivery:
 def _own_error(answer: Answer) -> bool:
     """Tell ReportPortal's own 500, which stays, from a gateway's, which passes."""
     return answer.unavailable and answer.code is not None
-
-
-def _tried(sent: Attempted) -> str:
-    if sent.attempts == 1 and sent.gave_up is None:
-        return ""
-    times = "once" if sent.attempts == 1 else f"{sent.attempts} times"
-    because = f"; gave up because {sent.gave_up}" if sent.gave_up else ""
-    return f"tried {times} in {sent.seconds:.1f} s{because}"

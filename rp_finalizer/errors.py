@@ -89,6 +89,18 @@ class ReentrantCallError(FinalizerError, RuntimeError):
         )
 
 
+class StillFlyingError(FinalizerError, TimeoutError):
+    """Another thread finishes the same launch, and takes longer than this call may wait."""
+
+    def __init__(self, key: str) -> None:
+        super().__init__(key)
+        self.key = key
+
+    def __str__(self) -> str:
+        """Name the launch."""
+        return f"launch {self.key} is still being finished by another thread"
+
+
 class BlockedLoopError(FinalizerError, RuntimeError):
     """A client whose calls are awaited was to be waited for on the thread of its running loop."""
 

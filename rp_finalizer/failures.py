@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from rp_finalizer.outcome import ErrorKind
-from rp_finalizer.ports import Answer, Meaning
+from rp_finalizer.ports import Answer, Attempted, Meaning
 from rp_finalizer.report import Failure
 
 if TYPE_CHECKING:
@@ -19,6 +19,8 @@ _KINDS = {
     Meaning.UNAVAILABLE: ErrorKind.UNAVAILABLE,
 }
 
+_UNNAMED = "LAUNCH"
+"""Stands for a launch that is not known yet."""
 _NOT_FOUND = "check the uuid and the project, or look whether somebody deleted it"
 
 
@@ -31,7 +33,7 @@ def failure_of(answer: Answer, ref: LaunchRef | None, project: str, *, tried: st
     return Failure(
         kind=kind,
         message=f"{answer.message or answer.meaning.name.lower()}{f' ({tried})' if tried else ''}",
-        hint=answer.hint or _hint(kind, str(ref or "LAUNCH"), project),
+        hint=answer.hint or _hint(kind, str(ref or _UNNAMED), project),
         status=answer.status,
         code=answer.code,
     )
@@ -53,7 +55,24 @@ def _hint(kind: ErrorKind, launch: str, project: str) -> str:
         case ErrorKind.REJECTED:
             return f"the server will not change its mind; see what it holds with: rp-finalize status {launch}"
         case _:
+            if launch == _UNNAMED:
+                return "when ReportPortal answers again, run the same command"
             return f"when ReportPortal answers again, run: rp-finalize finish {launch}"
+
+
+def tries(attempted: Attempted) -> str:
+    """Say how often and how long something was tried, and why not longer; nothing where once was enough."""
+    if attempted.attempts == 1 and attempted.gave_up is None:
+        return ""
+    times = "once" if attempted.attempts == 1 else f"{attempted.attempts} times"
+    because = f"; gave up because {attempted.gave_up}" if attempted.gave_up else ""
+    return f"tried {times} in {attempted.seconds:.1f} s{because}"
+
+
+def with_tries(message: str, attempted: Attempted) -> str:
+    """Put that behind a message."""
+    tried = tries(attempted)
+    return f"{message} ({tried})" if tried else message
 
 
 def vanished(ref: LaunchRef) -> Failure:

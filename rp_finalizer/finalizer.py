@@ -232,7 +232,9 @@ class _Finalization:
     def _look_up(self, ref: LaunchRef) -> Answer:
         target = self.of.target
         assert target is not None  # noqa: S101  handed to the resolver only with a target
-        return self.of.retry(partial(target.look_up, ref, self.deadline), self.deadline).answer
+        attempted = self.of.retry(partial(target.look_up, ref, self.deadline), self.deadline)
+        answer = attempted.answer
+        return answer if answer.ok else replace(answer, message=failures.with_tries(answer.message, attempted))
 
     def _without_launch(self) -> Ending:
         if self.resolution.refusal is not None:

@@ -66,16 +66,25 @@ class Finish:
         and `value` or of `KEY:VALUE` texts; `system` in a mapping hides the rest of it, as the client has it. Raises
         `FinishArgumentError`.
         """
-        return cls(
-            end_ms=_read_end(end_time, now),
-            status=_read_status(status),
-            description=description,
-            attributes=tuple(_read_attributes(attributes)),
-        )
+        listed = tuple(_read_attributes(attributes))
+        for name, text in (
+            ("description", description),
+            *(("attributes", f"{each.key}:{each.value}") for each in listed),
+        ):
+            _refuse_broken_text(name, text)
+        return cls(_read_end(end_time, now), _read_status(status), description, listed)
 
     def ending_at(self, end_ms: int) -> Self:
         """Give the same finish with another end time."""
         return replace(self, end_ms=end_ms)
+
+
+def _refuse_broken_text(name: str, text: str | None) -> None:
+    """Refuse what is no text in any encoding: over v2 the server takes it, and drops the finish without a word."""
+    try:
+        (text or "").encode()
+    except UnicodeEncodeError as error:
+        raise FinishArgumentError(name, text, "it holds bytes that are no text; give it in UTF-8") from error
 
 
 def _read_status(status: str | None) -> str | None:

@@ -7,17 +7,18 @@ import logging
 import threading
 from dataclasses import dataclass
 from functools import partial
+from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from rp_finalizer.deadline import Deadline
-from rp_finalizer.errors import BlockedLoopError
+from rp_finalizer.errors import BlockedLoopError, FinishArgumentError, StillFlyingError
 from rp_finalizer.finalizer import RESOLVE_SHARE
 from rp_finalizer.finish import Finish
 from rp_finalizer.guarded_calls import GuardedCalls
-from rp_finalizer.outcome import Outcome, Step, StepResult
+from rp_finalizer.outcome import ErrorKind, Outcome, Step, StepResult
 from rp_finalizer.ports import Flushed, Pending
-from rp_finalizer.report import Report, StepRecord
+from rp_finalizer.report import Failure, Report, StepRecord
 from rp_finalizer.report_file import write_report
 from rp_finalizer.reportportal.guarding import guard, unguard
 from rp_finalizer.single_flight import SingleFlight
@@ -119,6 +120,8 @@ class LaunchFinalizer:
         Raises `FinishArgumentError` for a bad argument, and nothing for troubles of the server or the network.
         """
         self._refuse_running_loop("finish()", "await afinish()")
+        if timeout is not None and not (isinstance(timeout, int | float) and 0 < timeout < inf):
+            raise FinishArgumentError("timeout", timeout, "it is a number of seconds, more than 0")
         deadline = self._deadline(timeout)
         key = self._key(deadline)
         finish = Finish.of(
@@ -200,7 +203,12 @@ class LaunchFinalizer:
             finally:
                 self._finalizer.release()
 
-        report = self._flights.run(key, fly, again=again)
+        patience = deadline.remaining(self._finalizer.clock.monotonic())
+        try:
+            report = self._flights.run(key, fly, again=again, patience=patience)
+        except StillFlyingError as error:
+            told = Failure(ErrorKind.TIMEOUT, str(error), "the report of that thread's call tells what becomes of it")
+            return Report(Outcome.FAILED, error=told)
         if report is not self._report:
             self._publish(report)
         return report

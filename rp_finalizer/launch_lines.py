@@ -26,31 +26,47 @@ _LINE = re.compile(
 )
 
 
-def find_launches(chunks: Iterable[str]) -> list[str]:
-    """Give the uuids that are printed in a text, in order of their last appearance, each once.
+class LaunchFinder:
+    """Finds launches in a text that comes in pieces of any size; a line that two of them share is found, too."""
 
-    The text comes in pieces of any size, so that a log larger than memory can be read; a line that two of them share
-    is found, too.
-    """
-    found: dict[str, None] = {}
-    for uuid in _each(chunks):
-        found.pop(uuid, None)
-        found[uuid] = None
-    return list(found)
+    def __init__(self) -> None:
+        self._found: dict[str, None] = {}
+        self._rest = ""
 
+    @property
+    def found(self) -> list[str]:
+        """The uuids so far, in order of their last appearance, each once."""
+        return list(self._found)
 
-def _each(chunks: Iterable[str]) -> Iterator[str]:
-    rest = ""
-    for chunk in chunks:
-        text = rest + chunk
+    def feed(self, piece: str) -> None:
+        """Look through the next piece."""
+        text = self._rest + piece
         # What ends close to the end may go on in the next piece: it is looked at again together with that.
         sure = max(0, len(text) - LONGEST_LINE)
         # Nor may an escape sequence be cut in two: neither half would be known as one.
         escape = text.rfind("\x1b", max(0, sure - _LONGEST_ESCAPE), sure)
         sure = sure if escape < 0 else escape
-        yield from _printed_in(text, starting_before=sure)
-        rest = text[sure:]
-    yield from _printed_in(rest, starting_before=len(rest))
+        self._add(_printed_in(text, starting_before=sure))
+        self._rest = text[sure:]
+
+    def end(self) -> None:
+        """Look through what is left: nothing more comes."""
+        self._add(_printed_in(self._rest, starting_before=len(self._rest)))
+        self._rest = ""
+
+    def _add(self, uuids: Iterable[str]) -> None:
+        for uuid in uuids:
+            self._found.pop(uuid, None)
+            self._found[uuid] = None
+
+
+def find_launches(pieces: Iterable[str]) -> list[str]:
+    """Give the uuids that are printed in a text, in order of their last appearance, each once."""
+    finder = LaunchFinder()
+    for piece in pieces:
+        finder.feed(piece)
+    finder.end()
+    return finder.found
 
 
 def _printed_in(text: str, *, starting_before: int) -> Iterator[str]:

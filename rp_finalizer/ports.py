@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from rp_finalizer.finish import Finish
     from rp_finalizer.launch import Launch
     from rp_finalizer.outcome import Source
+    from rp_finalizer.report import Considered
 
 
 class Meaning(Enum):
@@ -272,4 +273,13 @@ class LaunchSource(Protocol):
 
         Raises `SourceRefusedError` where the server was asked and does not say.
         """
+        ...
+
+
+class LastResort(LaunchSource, Protocol):
+    """A source that is asked only while nothing before it names a launch."""
+
+    @property
+    def requested(self) -> Considered | None:
+        """Say what somebody asked for by it, to be told where it is not looked at; None where nobody did."""
         ...

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from rp_finalizer.errors import BadLaunchError
 from rp_finalizer.launch import Launch, LaunchRef
 from rp_finalizer.outcome import Source, Verdict
-from rp_finalizer.ports import Answer, Candidate, LaunchSource, Meaning, SourceRefusedError
+from rp_finalizer.ports import Answer, Candidate, LastResort, LaunchSource, Meaning, SourceRefusedError
 from rp_finalizer.report import Considered
 
 if TYPE_CHECKING:
@@ -52,7 +52,7 @@ class _Reading:
 class Resolver:
     """Asks the sources in their order, and the last resorts only while nothing names a launch."""
 
-    def __init__(self, sources: Sequence[LaunchSource], last_resorts: Sequence[LaunchSource] = ()) -> None:
+    def __init__(self, sources: Sequence[LaunchSource], last_resorts: Sequence[LastResort] = ()) -> None:
         self._sources = sources
         self._last_resorts = last_resorts
 
@@ -76,9 +76,10 @@ class Resolver:
         """
         resolution = self._resolve(self._sources, look_up, deadline, Resolution())
         for source in self._last_resorts:
-            if any(each.verdict is not Verdict.REFUSED for each in resolution.considered):
-                break
-            resolution = self._resolve([source], look_up, deadline, resolution)
+            if all(each.verdict is Verdict.REFUSED for each in resolution.considered):
+                resolution = self._resolve([source], look_up, deadline, resolution)
+            elif source.requested is not None:
+                resolution = _not_tried(resolution, source.requested)
         return resolution
 
     @staticmethod
@@ -106,6 +107,13 @@ class Resolver:
         if taken is None:
             return Resolution(considered=considered, warnings=told, refusal=refusal or refused)
         return Resolution(taken.ref, taken.launch, taken.candidate, considered, told, refusal)
+
+
+def _not_tried(resolution: Resolution, asked: Considered) -> Resolution:
+    """Tell that a source which somebody asked for was not looked at, because one before it names a launch."""
+    earlier = resolution.considered[0]
+    warning = f"{asked.source} {asked.value!r} was not looked at: {earlier.source} names launch {earlier.value}"
+    return replace(resolution, considered=(*resolution.considered, asked), warnings=(*resolution.warnings, warning))
 
 
 def _read(candidate: Candidate) -> tuple[_Reading, str | None]:

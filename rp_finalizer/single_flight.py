@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import threading
 from dataclasses import dataclass
+from time import monotonic
 from typing import TYPE_CHECKING, Generic, TypeVar
 
-from rp_finalizer.errors import ForkedCallError, ReentrantCallError
+from rp_finalizer.errors import ForkedCallError, ReentrantCallError, StillFlyingError
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -44,14 +45,14 @@ class SingleFlight(Generic[_T]):
         """Tell whether this process is a fork of the one that made the guard."""
         return os.getpid() != self._pid
 
-    def run(self, key: str, work: Callable[[], _T], *, again: bool = True) -> _T:
+    def run(self, key: str, work: Callable[[], _T], *, again: bool = True, patience: float | None = None) -> _T:
         """Give the shared result for the key, doing the work where nobody did or does.
 
-        `again` asks for another try when the kept result does not latch. Waiting has no limit of its own: the
-        work has.
+        `again` asks for another try when the kept result does not latch. Waiting for another's work ends after
+        `patience` seconds with `StillFlyingError`; None waits for as long as that takes.
         """
         self._refuse_fork(key)
-        token = object()
+        token, begun = object(), monotonic()
         flight = self._flights.setdefault(key, _Flight())
         try:
             with self._changed:
@@ -59,7 +60,10 @@ class SingleFlight(Generic[_T]):
                 while flight.pilot is not None:
                     if flight.thread == threading.get_ident():
                         raise ReentrantCallError(key)
-                    self._changed.wait()
+                    left = None if patience is None else begun + patience - monotonic()
+                    if left is not None and left <= 0:
+                        raise StillFlyingError(key)
+                    self._changed.wait(left)
                 kept = flight.result
                 if kept is not None and (flight.landings > seen or not again or self._latches(kept)):
                     return kept

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import os
 import random
-import sys
-from contextlib import nullcontext
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from threading import Event
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING, Any
 
 from rp_finalizer.deadline import Deadline
 from rp_finalizer.errors import SettingsError
-from rp_finalizer.failures import failure_of
+from rp_finalizer.failures import failure_of, tries
 from rp_finalizer.finalizer import Finalizer, Target
 from rp_finalizer.ports import LaunchQuery
 from rp_finalizer.reportportal.client_kinds import adapt, connection_of
@@ -26,6 +24,7 @@ from rp_finalizer.reportportal.launch_sources import (
     EnvironmentSource,
     LaunchFileSource,
     LogSource,
+    PrintedLaunches,
     ServerSource,
 )
 from rp_finalizer.reportportal.rest_api import RestApi
@@ -38,10 +37,9 @@ from rp_finalizer.system_clock import SystemClock
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
-    from contextlib import AbstractContextManager
 
     from rp_finalizer.launch import Launch, LaunchRef
-    from rp_finalizer.ports import Answer, Clock, LaunchSource, ReportingClient, Retry
+    from rp_finalizer.ports import Answer, Clock, LastResort, LaunchSource, ReportingClient, Retry
     from rp_finalizer.report import Failure
     from rp_finalizer.reportportal.credentials import Credentials
     from rp_finalizer.reportportal.diagnosis import Check
@@ -68,8 +66,8 @@ class Search:
 
     agent_files: Path | None = None
     """A folder where JavaScript agents left their files."""
-    log: str | None = None
-    """A file that holds what the run printed; `-` is standard input."""
+    log: PrintedLaunches | None = None
+    """What was found in what the run printed."""
     name: str | None = None
     """The launch's name on the server, where it must be the only one in progress."""
 
@@ -148,20 +146,15 @@ def _sources(client: Any, shim: ReportingClient | None, launch: object, settings
     return sources
 
 
-def _last_resorts(search: Search, api: RestApi | None, retry: Retry) -> list[LaunchSource]:
-    sources: list[LaunchSource] = []
+def _last_resorts(search: Search, api: RestApi | None, retry: Retry) -> list[LastResort]:
+    sources: list[LastResort] = []
     if search.agent_files is not None:
         sources.append(AgentFileSource(search.agent_files))
     if search.log is not None:
-        sources.append(LogSource("standard input" if search.log == "-" else search.log, partial(_open_log, search.log)))
+        sources.append(LogSource(search.log))
     if search.name is not None and api is not None:
         sources.append(ServerSource(api, retry, LaunchQuery(name=search.name)))
     return sources
-
-
-def _open_log(path: str) -> AbstractContextManager[BinaryIO]:
-    # Standard input is not ours to close.
-    return nullcontext(sys.stdin.buffer) if path == "-" else Path(path).open("rb")
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,9 +177,10 @@ def look_at(ref: LaunchRef, settings: Settings, telling: Callable[[str], None]) 
     clock = SystemClock()
     deadline = Deadline.after(settings.timeout, clock.monotonic())
     retry = _build_retry(settings, clock, Event(), telling)
-    answer = retry(partial(target.look_up, ref, deadline), deadline).answer
+    attempted = retry(partial(target.look_up, ref, deadline), deadline)
+    answer = attempted.answer
     if answer.launch is None:
-        return Sight(failure=failure_of(answer, ref, target.project))
+        return Sight(failure=failure_of(answer, ref, target.project, tried=tries(attempted)))
     open_items = None
     if not answer.launch.status.final:
         open_items = target.api.items_in_progress(answer.launch.id, deadline).count

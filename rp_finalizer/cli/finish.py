@@ -14,6 +14,8 @@ from rp_finalizer.cli.output import print_json, print_report
 from rp_finalizer.finish import FINISH_STATUSES
 from rp_finalizer.launch import LaunchRef
 from rp_finalizer.launch_finalizer import LaunchFinalizer
+from rp_finalizer.launch_lines import LaunchFinder
+from rp_finalizer.reportportal.launch_sources import PrintedLaunches, read_output
 from rp_finalizer.wiring import Search
 
 if TYPE_CHECKING:
@@ -61,23 +63,43 @@ def command(
     """
     if launch is not None:
         LaunchRef.parse(launch)
-    search = Search(agent_files=Path(), log=log, name=name)
-    finalizer = LaunchFinalizer(launch=launch, settings=common.settings(), telling=common.tell, search=search)
-    finish = partial(
-        finalizer.finish, status=status, description=description, attributes=attributes, force_stop=force_stop
-    )
+    settings = common.settings()
+    settings.require_connection()
     interruption: Interrupted | None = None
     with interruptible():
+        printed = None
+        if log is not None:
+            printed, interruption = _read_output(common, log)
+        search = Search(agent_files=Path(), log=printed, name=name)
+        finalizer = LaunchFinalizer(launch=launch, settings=settings, telling=common.tell, search=search)
+        finish = partial(
+            finalizer.finish, status=status, description=description, attributes=attributes, force_stop=force_stop
+        )
         try:
-            report = finalizer.preview() if dry_run else finish()
-        except Interrupted as interrupted:
             if dry_run:
+                report = finalizer.preview()
+            elif interruption is not None:
+                report = _once_more(common, settings.grace, finish)
+            else:
+                report = finish()
+        except Interrupted as interrupted:
+            if dry_run or interruption is not None:
                 raise
             interruption = interrupted
-            report = _once_more(common, finalizer.settings.grace, finish)
+            report = _once_more(common, settings.grace, finish)
     common.tell_no_more()
     _print(common, report)
     return interruption.exit_code if interruption else DONE if dry_run else exit_code(report)
+
+
+def _read_output(common: Common, log: str) -> tuple[PrintedLaunches, Interrupted | None]:
+    """Read the run's output, for as long as the run takes; a signal ends that, and what was found until then counts."""
+    finder = LaunchFinder()
+    common.tell("reading the run's output")
+    try:
+        return read_output(log, finder), None
+    except Interrupted as interrupted:
+        return PrintedLaunches(log, tuple(finder.found)), interrupted
 
 
 def _once_more(common: Common, grace: float, finish: Callable[..., Report]) -> Report:

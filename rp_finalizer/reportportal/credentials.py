@@ -7,7 +7,7 @@ import threading
 import time
 from base64 import b64encode
 from typing import TYPE_CHECKING, Any, Protocol
-from urllib.parse import quote
+from urllib.parse import quote, quote_plus
 
 from rp_finalizer.ports import Answer, Meaning
 from rp_finalizer.reportportal.answers import NoReply, read_refusal
@@ -20,6 +20,23 @@ if TYPE_CHECKING:
 _HINT = "check RP_OAUTH_USERNAME, RP_OAUTH_PASSWORD, RP_OAUTH_CLIENT_ID and RP_OAUTH_CLIENT_SECRET"
 _REFUSALS = frozenset({400, 401, 403})
 """Statuses that say no to these credentials (RFC 6749, 5.2; ReportPortal's own server answers 400)."""
+
+
+def mask(text: str, *secrets: str | None) -> str:
+    """Show every secret in a text as `****`, also as it stands in a form, a URL, in JSON or in base64."""
+    for secret in filter(None, secrets):
+        encoded = b64encode(secret.encode()).decode()
+        spellings = {
+            secret,
+            quote(secret, safe=""),
+            quote(secret),
+            quote_plus(secret),
+            json.dumps(secret)[1:-1],
+            encoded,
+        }
+        for spelling in sorted(spellings, key=len, reverse=True):
+            text = text.replace(spelling, "****")
+    return text
 
 
 class Credentials(Protocol):
@@ -54,7 +71,7 @@ class ApiKey:
 
     def masked(self, text: str) -> str:
         """Show the key as `****`."""
-        return text.replace(self._key, "****")
+        return mask(text, self._key)
 
 
 class PasswordGrant:
@@ -89,10 +106,8 @@ class PasswordGrant:
 
     def masked(self, text: str) -> str:
         """Show the token, the password and the client's secret as `****`."""
-        for secret in (self._token, self._oauth.password, self._oauth.client_secret):
-            if secret:
-                text = text.replace(secret, "****")
-        return text
+        basic = self._basic().removeprefix("Basic ")
+        return mask(text, self._token, self._oauth.password, self._oauth.client_secret, basic)
 
     def _ask(self, deadline: Deadline) -> str | Answer:
         form = {

@@ -3,21 +3,27 @@
 from __future__ import annotations
 
 import codecs
+import errno
 import re
-from dataclasses import replace
+import stat
+import sys
+from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, BinaryIO
 
-from rp_finalizer.launch_lines import find_launches
-from rp_finalizer.outcome import Source
+from rp_finalizer.failures import with_tries
+from rp_finalizer.outcome import Source, Verdict
 from rp_finalizer.ports import Candidate, SourceRefusedError
+from rp_finalizer.report import Considered
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator, Mapping
+    from collections.abc import Iterator, Mapping
     from contextlib import AbstractContextManager
-    from pathlib import Path
 
     from rp_finalizer.deadline import Deadline
+    from rp_finalizer.launch_lines import LaunchFinder
     from rp_finalizer.ports import LaunchApi, LaunchQuery, ReportingClient, Retry
 
 LAUNCH_VARIABLES = ("RP_LAUNCH_UUID", "RP_LAUNCH_ID", "LAUNCH_UUID")
@@ -82,13 +88,11 @@ class LaunchFileSource:
     def candidates(self, deadline: Deadline) -> list[Candidate]:  # noqa: ARG002  a local file
         """Read it; a missing file names nothing, an unreadable one stands in the trace as refused."""
         try:
-            with self._path.open(encoding="utf-8", errors="replace") as file:
-                line = file.readline(_LARGEST_LAUNCH_FILE).strip()
+            return [Candidate(Source.LAUNCH_FILE, _first_line(self._path), str(self._path))]
         except FileNotFoundError:
             return []
         except OSError as error:
             return [_unreadable(Source.LAUNCH_FILE, self._path, error)]
-        return [Candidate(Source.LAUNCH_FILE, line, str(self._path))]
 
 
 class AgentFileSource:
@@ -99,6 +103,7 @@ class AgentFileSource:
     newest file comes first.
     """
 
+    requested = None
     PATTERNS = ("rp-launch-uuid-*.tmp", "rplaunch-*.tmp", "rplaunchinprogress-*.tmp")
 
     def __init__(self, directory: Path) -> None:
@@ -106,48 +111,84 @@ class AgentFileSource:
 
     def candidates(self, deadline: Deadline) -> list[Candidate]:  # noqa: ARG002  local files
         """Give every uuid in a name or a content; what cannot be read stands in the trace as refused."""
-        dated: list[tuple[float, Path]] = []
-        try:
-            for pattern in self.PATTERNS:
-                dated += [(path.stat().st_mtime, path) for path in self._directory.glob(pattern)]
-        except OSError as error:
-            return [_unreadable(Source.AGENT_FILE, error.filename or self._directory, error)]
-        newest_first = sorted(dated, key=lambda each: each[0], reverse=True)
-        return [self._candidate(path) for _, path in newest_first]
+        dated: list[tuple[float, Candidate]] = []
+        for path in (path for pattern in self.PATTERNS for path in self._directory.glob(pattern)):
+            try:
+                dated.append((path.stat().st_mtime, self._candidate(path)))
+            except OSError as error:
+                # One bad file, or one that an agent has just removed, hides no good one.
+                dated.append((0.0, _unreadable(Source.AGENT_FILE, path, error)))
+        return [candidate for _, candidate in sorted(dated, key=lambda each: each[0], reverse=True)]
 
     @staticmethod
     def _candidate(path: Path) -> Candidate:
         in_name = _UUID_IN_NAME.search(path.name)
         if in_name:
             return Candidate(Source.AGENT_FILE, in_name.group(1), str(path))
-        try:
-            with path.open(encoding="utf-8", errors="replace") as file:
-                content = file.readline(_LARGEST_LAUNCH_FILE).strip()
-        except OSError as error:
-            return _unreadable(Source.AGENT_FILE, path, error)
-        return Candidate(Source.AGENT_FILE, content or path.name, str(path))
+        return Candidate(Source.AGENT_FILE, _first_line(path) or path.name, str(path))
+
+
+@dataclass(frozen=True, slots=True)
+class PrintedLaunches:
+    """What was found in the output of a run. The last launch in it is the one that is meant."""
+
+    name: str
+    """Of the file, for messages."""
+    uuids: tuple[str, ...] = ()
+    problem: str | None = None
+    """Why it could not be read to its end."""
+
+
+def read_output(path: str, finder: LaunchFinder) -> PrintedLaunches:
+    """Read a run's output to its end, from a file or, for `-`, from standard input.
+
+    This may take as long as the run itself: whoever calls it does so before any deadline is set. What was found until
+    something strikes is in the finder.
+    """
+    name = "standard input" if path == "-" else path
+    problem = None
+    try:
+        with _open_output(path) as file:
+            for text in _texts(file):
+                finder.feed(text)
+    except OSError as error:
+        problem = f"cannot be read: {error.strerror or error}"
+    finder.end()
+    return PrintedLaunches(name, tuple(finder.found), problem)
 
 
 class LogSource:
-    """What a run printed, kept in a file or coming from a pipe. The last launch in it comes first."""
+    """The launches that a run printed, the last one first."""
 
-    def __init__(self, name: str, open_log: Callable[[], AbstractContextManager[BinaryIO]]) -> None:
-        self._name = name
-        self._open = open_log
-        self._read: list[Candidate] | None = None
+    def __init__(self, printed: PrintedLaunches) -> None:
+        self._printed = printed
+        self.requested = Considered(Source.LOG, printed.name, Verdict.NOT_TRIED)
 
-    def candidates(self, deadline: Deadline) -> list[Candidate]:  # noqa: ARG002  a log has an end
-        """Read it to its end, once: a pipe gives nothing a second time."""
-        if self._read is None:
-            try:
-                with self._open() as file:
-                    uuids = find_launches(_texts(file))
-            except OSError as error:
-                self._read = [_unreadable(Source.LOG, self._name, error)]
-            else:
-                latest = reversed(uuids[-_MOST_FROM_A_LOG:])
-                self._read = [Candidate(Source.LOG, uuid, self._name) for uuid in latest]
-        return self._read
+    def candidates(self, deadline: Deadline) -> list[Candidate]:  # noqa: ARG002  read before
+        """Give them; a file that could not be read stands in the trace as refused."""
+        printed = self._printed
+        found = [Candidate(Source.LOG, uuid, printed.name) for uuid in reversed(printed.uuids[-_MOST_FROM_A_LOG:])]
+        if printed.problem is not None:
+            found.append(Candidate(Source.LOG, printed.name, printed.name, problem=printed.problem))
+        return found
+
+
+def _open_output(path: str) -> AbstractContextManager[BinaryIO]:
+    if path != "-":
+        return Path(path).open("rb")
+    if sys.stdin is None:
+        raise OSError(errno.EBADF, "standard input is closed")
+    # It is not ours to close.
+    return nullcontext(sys.stdin.buffer)
+
+
+def _first_line(path: Path) -> str:
+    """Read the first line of a file that ought to hold a launch; a pipe or a device might never give one."""
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise OSError(errno.EINVAL, "it is no regular file")
+    # PowerShell and some editors begin their files with a byte order mark.
+    with path.open(encoding="utf-8-sig", errors="replace") as file:
+        return file.readline(_LARGEST_LAUNCH_FILE).strip()
 
 
 def _unreadable(source: Source, path: object, error: OSError) -> Candidate:
@@ -156,11 +197,12 @@ def _unreadable(source: Source, path: object, error: OSError) -> Candidate:
 
 def _texts(file: BinaryIO) -> Iterator[str]:
     """Decode piece by piece; what is not text is passed over. PowerShell writes logs in UTF-16."""
-    first = file.read(_PIECE)
+    read = getattr(file, "read1", file.read)  # gives what a pipe holds, and does not wait for a whole piece
+    first = read(_PIECE)
     encoding = "utf-16" if first.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)) else "utf-8"
     decoder = codecs.getincrementaldecoder(encoding)(errors="replace")
     yield decoder.decode(first)
-    while piece := file.read(_PIECE):
+    while piece := read(_PIECE):
         yield decoder.decode(piece)
 
 
@@ -171,6 +213,7 @@ class ServerSource:
         self._api = api
         self._retry = retry
         self._query = query
+        self.requested = Considered(Source.SERVER, query.name or "", Verdict.NOT_TRIED)
 
     def candidates(self, deadline: Deadline) -> list[Candidate]:
         """Ask for ordinary launches and for debug ones. Where several fit, each says that it is not the only one.
@@ -180,9 +223,10 @@ class ServerSource:
         found: list[Candidate] = []
         for debug in (False, True):
             ask = partial(self._api.open_launches, self._query, deadline, debug=debug, page=1)
-            answer = self._retry(ask, deadline).answer
+            attempted = self._retry(ask, deadline)
+            answer = attempted.answer
             if not answer.ok:
-                raise SourceRefusedError(answer)
+                raise SourceRefusedError(replace(answer, message=with_tries(answer.message, attempted)))
             found += [
                 Candidate(Source.SERVER, launch.uuid, f"{launch.name} #{launch.number} of {launch.owner}")
                 for launch in answer.launches

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import os
 import subprocess
 import sys
 import traceback
+from base64 import b64encode
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote, quote_plus
 
 import pytest
 
 from rp_finalizer import FinalizationFailed, LaunchFinalizer, Settings, SettingsError, finalizing
 from rp_finalizer.emulator import CallKind, Fault, ProjectRole
+from rp_finalizer.reportportal.credentials import PasswordGrant
+from rp_finalizer.reportportal.transport import Transport
+from rp_finalizer.settings import OAuth
 from tests.support.reporting import QUICK, connected, start_run
 
 if TYPE_CHECKING:
@@ -161,6 +167,19 @@ def test_no_exception_log_or_repr_shows_a_key(
             seen += ["".join(traceback.format_exception(error)), repr(error), error.report.to_json()]
     seen += [repr(finalizer.report), caplog.text, tmp_path.joinpath("report").read_text(encoding="utf-8")]
     assert KEY not in "\n".join(seen)
+
+
+def test_secrets_are_hidden_in_every_spelling() -> None:
+    """A server that echoes its request shows secrets as a form, a URL, JSON or base64 has them; none is passed on."""
+    oauth = OAuth("https://sso.example.com", "ann", 'p@ss&word 1/\u00e9"', "ui", "ui+man s", None)
+    grant = PasswordGrant(oauth, Transport())
+    for secret in (oauth.password, oauth.client_secret):
+        assert secret is not None
+        basic = b64encode(f"ui:{quote(oauth.client_secret or '', safe='')}".encode()).decode()
+        spellings = [secret, quote(secret), quote(secret, safe=""), quote_plus(secret), json.dumps(secret)[1:-1], basic]
+        spellings.append(b64encode(secret.encode()).decode())
+        for spelling in spellings:
+            assert grant.masked(f"<{spelling}>") == "<****>"
 
 
 def test_settings_show_that_a_key_is_set_and_not_which() -> None:

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import os
-import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from rp_finalizer import LaunchFinalizer, Outcome
+from rp_finalizer.launch_lines import LaunchFinder
 from rp_finalizer.outcome import Source, Verdict
+from rp_finalizer.reportportal.launch_sources import PrintedLaunches, read_output
 from rp_finalizer.wiring import Search
 from tests.support.reporting import QUICK, connected, finishes, start_run, status_of
 
@@ -27,6 +28,10 @@ MISSING = "00000000-0000-4000-8000-000000000000"
 def finalizer(emulator: Emulator, client: Any = None, **arguments: Any) -> LaunchFinalizer:
     connection = {"endpoint": emulator.url, "project": "demo", "api_key": "demo_key"}
     return LaunchFinalizer(client, **connection | QUICK | arguments)
+
+
+def printed(log: Path) -> PrintedLaunches:
+    return read_output(str(log), LaunchFinder())
 
 
 def verdicts(report: Report) -> list[tuple[Source, str, Verdict]]:
@@ -48,6 +53,35 @@ def test_the_content_of_an_agents_file_names_the_launch(emulator: Emulator, run:
     """A file whose name holds no uuid is read."""
     tmp_path.joinpath("rplaunchinprogress-smoke-k3x9.tmp").write_text(run.uuid, encoding="utf-8")
     assert finalizer(emulator, search=Search(agent_files=tmp_path)).finish().outcome is Outcome.FINISHED
+
+
+def test_a_bad_file_hides_no_good_one(emulator: Emulator, run: Run, tmp_path: Path) -> None:
+    """A dangling link, a pipe and a folder beside an agent's file are told, and the file is used."""
+    tmp_path.joinpath("rplaunch-link.tmp").symlink_to(tmp_path / "nowhere")
+    os.mkfifo(tmp_path / "rplaunch-pipe.tmp")
+    tmp_path.joinpath("rplaunch-folder.tmp").mkdir()
+    tmp_path.joinpath(f"rp-launch-uuid-{run.uuid}.tmp").touch()
+    report = finalizer(emulator, search=Search(agent_files=tmp_path)).finish()
+    assert report.outcome is Outcome.FINISHED
+    assert sorted(verdict for _, _, verdict in verdicts(report)) == ["refused", "refused", "refused", "taken"]
+
+
+@pytest.mark.parametrize("content", ["\ufeff{}\r\n", "  {}  \nmore", "{}"], ids=["marked", "padded", "bare"])
+def test_the_launch_file_is_read_as_editors_write_it(
+    emulator: Emulator, run: Run, tmp_path: Path, content: str
+) -> None:
+    """A byte order mark, blanks and further lines do not hide the launch."""
+    tmp_path.joinpath("launch").write_text(content.format(run.uuid), encoding="utf-8")
+    assert finalizer(emulator, launch_file=tmp_path / "launch").finish().outcome is Outcome.FINISHED
+
+
+def test_a_launch_file_that_is_a_pipe_keeps_nobody(emulator: Emulator, tmp_path: Path) -> None:
+    """What might never give a line is not read; it is told."""
+    os.mkfifo(tmp_path / "launch")
+    report = finalizer(emulator, launch_file=tmp_path / "launch").finish()
+    assert report.outcome is Outcome.NOT_STARTED
+    assert report.error is not None
+    assert "no regular file" in report.error.message
 
 
 def test_the_newest_of_several_agents_files_counts(emulator: Emulator, run: Run, tmp_path: Path) -> None:
@@ -73,7 +107,7 @@ def test_the_last_launch_in_a_log_is_finished(emulator: Emulator, run: Run, tmp_
     log = tmp_path / "run.log"
     text = f"ReportPortal Launch UUID: {MISSING}\n...\nReport Portal Launch UUID: {run.uuid}\n"
     log.write_text(text, encoding=encoding)
-    report = finalizer(emulator, search=Search(log=str(log))).finish()
+    report = finalizer(emulator, search=Search(log=printed(log))).finish()
     assert report.outcome is Outcome.FINISHED
     assert verdicts(report) == [
         (Source.LOG, run.uuid, Verdict.TAKEN),
@@ -85,7 +119,7 @@ def test_a_log_of_bytes_that_are_no_text_is_read(emulator: Emulator, run: Run, t
     """Binary output in a log hides no launch."""
     log = tmp_path / "run.log"
     log.write_bytes(b"\xff\xfe\x00\x80"[2:] * 99 + f"\nReportPortal Launch UUID: {run.uuid}\n".encode() + b"\xc3")
-    assert finalizer(emulator, search=Search(log=str(log))).finish().outcome is Outcome.FINISHED
+    assert finalizer(emulator, search=Search(log=printed(log))).finish().outcome is Outcome.FINISHED
 
 
 def test_the_only_launch_in_progress_of_a_name_is_found_on_the_server(emulator: Emulator, run: Run) -> None:
@@ -135,12 +169,16 @@ def test_a_server_that_cannot_be_asked_is_told_as_such(emulator: Emulator) -> No
 def test_sources_of_last_resort_are_not_asked_while_something_names_the_launch(
     emulator: Emulator, run: Run, tmp_path: Path
 ) -> None:
-    """A stale file or log beside a launch that is named raises no doubt and costs no request."""
+    """What was asked for beside a launch that is named is told as not looked at; a stale file is not even that."""
     tmp_path.joinpath(f"rplaunch-{MISSING}.tmp").touch()
-    search = Search(agent_files=tmp_path, log=str(tmp_path / "no.log"), name="smoke")
+    search = Search(agent_files=tmp_path, log=PrintedLaunches("run.log", (MISSING,)), name="smoke")
     report = finalizer(emulator, launch=run.uuid, search=search).finish()
     assert report.outcome is Outcome.FINISHED
-    assert verdicts(report) == [(Source.ARGUMENT, run.uuid, Verdict.TAKEN)]
+    assert verdicts(report) == [
+        (Source.ARGUMENT, run.uuid, Verdict.TAKEN),
+        (Source.LOG, "run.log", Verdict.NOT_TRIED),
+        (Source.SERVER, "smoke", Verdict.NOT_TRIED),
+    ]
 
 
 class _Task:
@@ -199,16 +237,3 @@ def test_a_launch_that_is_over_is_not_stopped(emulator: Emulator, run: Run) -> N
     report = finalizer(emulator, launch=run.uuid).finish(force_stop=True)
     assert report.outcome is Outcome.ALREADY_FINISHED
     assert status_of(emulator, run.uuid) == "PASSED"
-
-
-def test_standard_input_is_read_once(
-    emulator: Emulator, run: Run, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
-    """What came through a pipe is kept for a second call, which finds the pipe empty."""
-    log = tmp_path / "log"
-    log.write_text(f"ReportPortal Launch UUID: {run.uuid}\n", encoding="utf-8")
-    with log.open() as piped:
-        monkeypatch.setattr(sys, "stdin", piped)
-        holder = finalizer(emulator, search=Search(log="-"))
-        assert holder.preview().considered
-        assert holder.finish().outcome is Outcome.FINISHED

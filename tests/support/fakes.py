@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from rp_finalizer.deadline import Deadline
     from rp_finalizer.outcome import Source
     from rp_finalizer.ports import LaunchQuery
+    from rp_finalizer.report import Considered
 
 UUID = "0a7e2f4c-5b1d-4c8e-9f36-1d2b3a4c5e6f"
 OTHER_UUID = "9c1f0e2d-7a6b-4d5c-8e3f-2b1a0c9d8e7f"
@@ -259,6 +260,7 @@ class FakeSource:
     refusal: Answer | None = None
     """The server's answer that keeps it from knowing any."""
     asked: int = 0
+    requested: Considered | None = None
 
     def candidates(self, deadline: Deadline) -> list[Candidate]:  # noqa: ARG002  it knows at once
         self.asked += 1

@@ -20,6 +20,7 @@ from rp_finalizer.errors import (
     ReentrantCallError,
     ReportFormatError,
     SettingsError,
+    StillFlyingError,
 )
 from rp_finalizer.outcome import ErrorKind, Outcome
 from rp_finalizer.report import Failure, FinalizationFailed, Report, ReportedLaunch
@@ -46,6 +47,7 @@ EXAMPLES: list[tuple[FinalizerError, list[str]]] = [
     (ReportFormatError("", "[", "it is not JSON"), ["the document", "'['", "it is not JSON"]),
     (ReentrantCallError(UUID), [UUID, "must not call the finalizer"]),
     (BlockedLoopError("finish()", "await afinish()"), ["finish()", "event loop", "await afinish()"]),
+    (StillFlyingError(UUID), [UUID, "another thread"]),
     (ForkedCallError(UUID), [UUID, "forked from", "finished there"]),
     (PathSegmentError("../x", "it holds a slash"), ["'../x'", "it holds a slash"]),
     (FinalizationFailed(FAILED), [UUID, "failed", "403: not the owner", "use the owner's key"]),

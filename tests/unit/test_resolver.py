@@ -9,7 +9,8 @@ import pytest
 from rp_finalizer.deadline import Deadline
 from rp_finalizer.launch import LaunchRef
 from rp_finalizer.outcome import Source, Verdict
-from rp_finalizer.ports import Answer, LaunchSource, Meaning
+from rp_finalizer.ports import Answer, LastResort, LaunchSource, Meaning
+from rp_finalizer.report import Considered
 from rp_finalizer.resolver import Resolution, Resolver
 from tests.support.fakes import LAUNCH, LAUNCH_ID, OTHER_UUID, UNKNOWN, UUID, FakeSource, refused, seen, unavailable
 
@@ -49,7 +50,7 @@ class Server:
         return self.answers.get(str(ref), UNKNOWN)
 
 
-def resolve(*sources: LaunchSource, knows: Server | None = None, last: tuple[LaunchSource, ...] = ()) -> Resolution:
+def resolve(*sources: LaunchSource, knows: Server | None = None, last: tuple[LastResort, ...] = ()) -> Resolution:
     return Resolver(sources, last).resolve(knows or Server(), DEADLINE)
 
 
@@ -205,6 +206,16 @@ def test_the_last_resorts_are_asked_only_while_nothing_is_named() -> None:
     assert resolution.ref == LaunchRef(OTHER_UUID)
     assert verdicts(resolution) == [(Source.ARGUMENT, Verdict.REFUSED), (Source.SERVER, Verdict.TAKEN)]
     assert "'smoke'" in resolution.warnings[0]
+
+
+def test_a_last_resort_that_somebody_asked_for_is_told_when_it_is_not_looked_at() -> None:
+    """A log that is named on the command line, and overruled by a variable, stands in the trace and in a warning."""
+    last = FakeSource(Source.LOG, (OTHER_UUID,), requested=Considered(Source.LOG, "run.log", Verdict.NOT_TRIED))
+    resolution = resolve(argument(UUID), last=(last,))
+    assert verdicts(resolution) == [(Source.ARGUMENT, Verdict.TAKEN), (Source.LOG, Verdict.NOT_TRIED)]
+    (warning,) = resolution.warnings
+    assert "run.log" in warning
+    assert UUID in warning
 
 
 def test_of_several_that_fit_none_is_taken() -> None:
