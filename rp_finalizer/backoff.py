@@ -8,6 +8,9 @@ from email.utils import parsedate_to_datetime
 JITTER = 0.2
 """Waits vary by this part in both directions, so that many runs cut off together do not come back together."""
 
+TOO_LATE = 0.05
+"""Seconds: with less than this left, another request would only be cut off."""
+
 _LONGEST_EXPONENT = 64
 """2 to the power of this exceeds every wait; more would overflow a float."""
 

@@ -12,7 +12,7 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from rp_finalizer import failures
-from rp_finalizer.backoff import exponential
+from rp_finalizer.backoff import TOO_LATE, exponential
 from rp_finalizer.confirming import Move, Watch
 from rp_finalizer.outcome import Outcome, Step, StepResult
 from rp_finalizer.ports import Answer, Attempted, Meaning
@@ -34,8 +34,6 @@ FIRST_LOOK, LONGEST_LOOK = 0.02, 1.0
 OWN_ERRORS_BEFORE_V1 = 3
 """How often ReportPortal's own 500 (its broker is down, say) is heard before its queue counts as refusing."""
 
-_TOO_LATE = 0.05
-"""Seconds: with less than this left, another request would only be cut off."""
 _TAKEN = frozenset({Meaning.OK, Meaning.ALREADY_FINISHED})
 _REFUSED = frozenset({Meaning.REJECTED, Meaning.TOO_EARLY})
 _CLEAR_REFUSALS = frozenset({Meaning.UNAUTHORIZED, Meaning.FORBIDDEN, Meaning.UNKNOWN_PROJECT, Meaning.REJECTED})
@@ -218,7 +216,7 @@ class Delivery:
     def _pause(self, looks: int, answer: Answer, until: Deadline) -> bool:
         """Wait before the next reading; False when the time is up or the waiting was ended."""
         left = until.remaining(self._now())
-        if left < _TOO_LATE or self.stop.is_set():
+        if left < TOO_LATE or self.stop.is_set():
             return False
         # Half of what is left, at most, so that the last reading is close to the end and still in time.
         wait = min(exponential(looks, FIRST_LOOK, LONGEST_LOOK, 0.5), left / 2)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import math
 import re
 from dataclasses import KW_ONLY, dataclass, field
 from http import HTTPStatus
@@ -16,7 +15,6 @@ from rp_finalizer.emulator.journal import CallKind
 if TYPE_CHECKING:
     from collections.abc import Callable, Collection, Mapping
 
-HANG_FOR_EVER = math.inf
 NOT_FOUND_PAGE = "/ui/#notfound"
 
 

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tenacity import RetryCallState, Retrying, retry_if_result
 
-from rp_finalizer.backoff import exponential
+from rp_finalizer.backoff import TOO_LATE, exponential
 from rp_finalizer.ports import Answer, Attempted
 
 if TYPE_CHECKING:
@@ -16,9 +16,6 @@ if TYPE_CHECKING:
     from rp_finalizer.deadline import Deadline
     from rp_finalizer.ports import Clock
 
-
-TOO_LATE = 0.05
-"""Seconds: with less than this left, another request would only be cut off."""
 
 TOO_SHORT = 1.0
 """Seconds: a try that was cut off in less says nothing of the server; the answer before it does."""

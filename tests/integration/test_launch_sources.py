@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import os
 import threading
+import time
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from rp_finalizer import LaunchFinalizer, Outcome
+from rp_finalizer.deadline import Deadline
 from rp_finalizer.launch_lines import LaunchFinder
 from rp_finalizer.outcome import Source, Verdict
+from rp_finalizer.ports import LaunchQuery
 from rp_finalizer.reportportal.launch_sources import PrintedLaunches, read_output
 from rp_finalizer.wiring import Search
-from tests.support.reporting import QUICK, connected, finishes, start_run, status_of
+from tests.support.reporting import QUICK, connected, finishes, now_ms, start_run, status_of
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -142,6 +145,31 @@ def test_a_debug_launch_is_found_by_its_name(emulator: Emulator) -> None:
     assert report.launch is not None
     assert report.launch.uuid == run.uuid
     assert "/userdebug/" in str(report.launch.url)
+
+
+@pytest.mark.parametrize(
+    ("query", "fits"),
+    [
+        (LaunchQuery(attributes=(("build", "7"),)), True),
+        (LaunchQuery(attributes=(("build", "7"), (None, "nightly"))), True),
+        (LaunchQuery(attributes=(("build", "8"),)), False),
+        (LaunchQuery(owner="default"), True),
+        (LaunchQuery(owner="somebody"), False),
+        (LaunchQuery(started_before_ms=4_000_000_000_000), True),
+        (LaunchQuery(started_before_ms=1_000_000_000_000), False),
+        (LaunchQuery(name="smoke", owner="default", attributes=((None, "nightly"),)), True),
+    ],
+    ids=["attribute", "attributes", "other attribute", "owner", "other owner", "older", "not older", "all"],
+)
+def test_a_launch_is_found_by_attributes_age_and_owner(emulator: Emulator, query: LaunchQuery, *, fits: bool) -> None:
+    """Every part of a description narrows what the server is asked for."""
+    with connected(emulator.url) as client:
+        attributes = [{"key": "build", "value": "7"}, {"value": "nightly"}]
+        uuid = client.start_launch("smoke", now_ms(), attributes=attributes)
+    target = finalizer(emulator)._finalizer.target
+    assert target is not None
+    answer = target.api.open_launches(query, Deadline.after(5.0, time.monotonic()), debug=False, page=1)
+    assert [launch.uuid for launch in answer.launches] == ([uuid] if fits else [])
 
 
 def test_of_several_launches_of_a_name_none_is_finished(emulator: Emulator, run: Run) -> None:
