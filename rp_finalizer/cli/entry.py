@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from rp_finalizer.cli.exits import SETTINGS, Interrupted
+from rp_finalizer.cli.streams import forgiving_streams
 from rp_finalizer.errors import FinalizerError
 
 if TYPE_CHECKING:
@@ -63,11 +64,19 @@ def cli() -> None:
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Run a command and give its exit code; the one place where errors become words and codes."""
-    arguments = list(sys.argv[1:] if argv is None else argv)
+    """Run a command and give its exit code, which is the outcome's whatever becomes of the output."""
+    with forgiving_streams():
+        return _run(list(sys.argv[1:] if argv is None else argv))
+
+
+def _run(arguments: list[str]) -> int:
+    """Run a command; the one place where errors become words and codes."""
     as_json = "--json" in arguments
     try:
         result = cli.main(arguments, prog_name="rp-finalize", standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        error.show()
+        return SETTINGS
     except click.UsageError as error:
         _complain(error.format_message(), "see --help", as_json=as_json, usage=error)
         return SETTINGS

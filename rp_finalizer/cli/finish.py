@@ -24,6 +24,12 @@ if TYPE_CHECKING:
     from rp_finalizer.report import Report
 
 
+def _not_empty(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    if value is not None and not value.strip():
+        raise click.BadParameter("it is empty", ctx, param)
+    return value
+
+
 @click.command("finish")
 @click.argument("launch", required=False, metavar="[LAUNCH]")
 @click.option(
@@ -40,7 +46,12 @@ if TYPE_CHECKING:
     type=click.Path(exists=True, dir_okay=False, allow_dash=True),
     help="Take the last launch printed in FILE; - is standard input.",
 )
-@click.option("--name", metavar="NAME", help="Take the launch in progress that has this name, if there is one only.")
+@click.option(
+    "--name",
+    metavar="NAME",
+    callback=_not_empty,
+    help="Take the launch in progress that has this name, if there is one only.",
+)
 @click.option("--stop", "force_stop", is_flag=True, help="End it by the server's stop call: at once, as STOPPED.")
 @click.option("--dry-run", is_flag=True, help="Say which launch would be finished, and why that one. Sends nothing.")
 @common_options

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import shutil
 import sys
 from dataclasses import dataclass
 from functools import wraps
@@ -65,7 +66,7 @@ class Common:
         """Show what is waited for, on a terminal only; the next sentence takes its place."""
         if sys.stderr.isatty() and not self.quiet:
             # `color`, for without colours click would take out what clears the line, too.
-            click.echo(f"\r\x1b[K{sentence[:110]}", nl=False, err=True, color=True)
+            click.echo(f"\r\x1b[K{sentence[: _columns() - 1]}", nl=False, err=True, color=True)
 
     def tell_no_more(self) -> None:
         """Clear what `tell` left."""
@@ -82,6 +83,15 @@ class Common:
         return key
 
 
+def _columns() -> int:
+    """Give the width of the terminal behind stderr, to which stdout need not lead."""
+    try:
+        columns = os.get_terminal_size(sys.stderr.fileno()).columns
+    except OSError:
+        columns = 0
+    return columns or shutil.get_terminal_size().columns
+
+
 def common_options(command: Callable[..., Any]) -> Callable[..., Any]:
     """Give a command the common options, as one `Common` called `common`."""
 
@@ -95,6 +105,9 @@ def common_options(command: Callable[..., Any]) -> Callable[..., Any]:
             0 if common.quiet else min(common.verbose + 1, 3)
         ]
         logging.basicConfig(level=level, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
+        if common.quiet:
+            # A report file that was asked for and is not there is an error of the command, not of the finish.
+            logging.getLogger("rp_finalizer.launch_finalizer").setLevel(logging.WARNING)
         return command(common=common, **values)
 
     for option in reversed(_OPTIONS):

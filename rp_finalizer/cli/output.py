@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from rp_finalizer.outcome import ErrorKind, Outcome, StepResult
+from rp_finalizer.outcome import ErrorKind, Outcome, StepResult, Verdict
 
 if TYPE_CHECKING:
     from rp_finalizer.report import Failure, Report, ReportedLaunch
@@ -23,6 +23,12 @@ _SENTENCES = {
     Outcome.NOT_STARTED: "there is no launch to finish",
     Outcome.FAILED: "NOT finished",
 }
+
+_SEVERAL = "several launches fit; none of them {is_or_would_be} finished"
+_NAMING = (
+    "name it by LAUNCH (a uuid or a number), by --name, by --from-log FILE, "
+    "or by RP_LAUNCH_UUID, RP_LAUNCH_ID or LAUNCH_UUID"
+)
 
 
 def print_json(document: dict[str, Any]) -> None:
@@ -53,6 +59,8 @@ def print_report(report: Report, *, verbose: bool) -> None:
     click.echo(_sentence(report))
     if report.error is not None:
         print_failure(report.error)
+    elif _nothing_named(report):
+        click.echo(f"  {_NAMING}")
     if verbose:
         _print_trace(report)
 
@@ -65,10 +73,33 @@ def print_failure(failure: Failure) -> None:
 
 def _sentence(report: Report) -> str:
     if report.outcome is None:
-        return "would be finished; nothing was sent"
+        return f"{_prospect(report)}; nothing was sent"
+    if report.outcome is Outcome.NOT_STARTED and _several_fit(report):
+        return _SEVERAL.format(is_or_would_be="is")
     sentence = _SENTENCES[report.outcome].format(seconds=report.seconds)
     logs = report.flushed.logs
     return f"{sentence} ({logs} logs flushed)" if logs else sentence
+
+
+def _prospect(report: Report) -> str:
+    """Say what a finish would come to, as far as a dry run can see."""
+    if report.error is not None and report.error.kind in {ErrorKind.UNAVAILABLE, ErrorKind.TIMEOUT}:
+        return "the server did not say whether there is a launch to finish"
+    if report.launch is None:
+        return _SEVERAL.format(is_or_would_be="would be") if _several_fit(report) else "there is no launch to finish"
+    if report.error is not None:
+        return "would NOT be finished"
+    if report.launch.status is not None and report.launch.status.final:
+        return "is finished already and would stay as it is"
+    return "would be finished"
+
+
+def _several_fit(report: Report) -> bool:
+    return report.launch is None and any(each.verdict is Verdict.CONFLICT for each in report.considered)
+
+
+def _nothing_named(report: Report) -> bool:
+    return report.launch is None and report.outcome in {None, Outcome.NOT_STARTED}
 
 
 def _print_trace(report: Report) -> None:
