@@ -53,14 +53,19 @@ def _show_version(ctx: click.Context, param: click.Parameter, value: bool) -> No
 
 @click.group(
     cls=_Lazy,
+    invoke_without_command=True,
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
     help="Finish ReportPortal launches, and tell the truth about them.",
     epilog="Exit codes: 0 nothing is owed, 1 failed, 2 usage or settings, 3 not finished yet, "
     "4 key or permission, 5 no launch, 130 and 143 interrupted.",
 )
 @click.option("--version", is_flag=True, expose_value=False, is_eager=True, callback=_show_version, help="Show it.")
-def cli() -> None:
-    """Hold the commands together."""
+@click.pass_context
+def cli(ctx: click.Context) -> int:
+    """Hold the commands together; alone, show the help."""
+    if ctx.invoked_subcommand is None:
+        click.echo(ctx.get_help(), err=True)
+    return SETTINGS
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -74,9 +79,6 @@ def _run(arguments: list[str]) -> int:
     as_json = "--json" in arguments
     try:
         result = cli.main(arguments, prog_name="rp-finalize", standalone_mode=False)
-    except click.exceptions.NoArgsIsHelpError as error:
-        error.show()
-        return SETTINGS
     except click.UsageError as error:
         _complain(error.format_message(), "see --help", as_json=as_json, usage=error)
         return SETTINGS
