@@ -121,6 +121,6 @@ def malformed(problems: str) -> Failure:
     """Say that something was to name the launch and does not."""
     return Failure(
         ErrorKind.SETTINGS,
-        f"no launch is named: {problems}",
+        problems,
         "name the launch by its uuid or by its number on the server",
     )
