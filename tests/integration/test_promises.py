@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
 from rp_finalizer import LaunchFinalizer, Outcome, Pending, Settings, Step, finalizing
 from rp_finalizer.emulator import CallKind, Fault
+from rp_finalizer.system_clock import SystemClock
 from tests.support.reporting import (
     FINISH,
     OUR_AGENT,
@@ -230,11 +232,34 @@ def test_refused_finish_is_not_taken_for_a_success(emulator: Emulator, run: Run)
     assert report.error.hint
 
 
+class _RecordingClock(SystemClock):
+    """The real time, and every wait that somebody asked it for."""
+
+    def __init__(self) -> None:
+        self.waits: list[float] = []
+
+    def wait(self, seconds: float, wakes: threading.Event) -> bool:
+        self.waits.append(seconds)
+        return super().wait(seconds, wakes)
+
+
+def _waits_of_a_healthy_end(run: Run, **settings: float) -> list[float]:
+    finalizer, clock = LaunchFinalizer(run.client, **QUICK | settings), _RecordingClock()
+    finalizer._finalizer = replace(finalizer._finalizer, clock=clock)
+    assert finalizer.terminate().outcome is Outcome.FINISHED
+    return [seconds for seconds in clock.waits if seconds]
+
+
 def test_nothing_waits_a_fixed_time(emulator: Emulator, run: Run) -> None:
-    """The finish is sent by ourselves, not by the client, whose own finish sleeps 3 s before it sends anything."""
-    report = LaunchFinalizer(run.client, **QUICK).terminate()
-    assert report.outcome is Outcome.FINISHED
+    """A healthy end asks for no wait, and is not the client's own, which sleeps 3 s before it sends anything."""
+    assert _waits_of_a_healthy_end(run) == []
     assert [call.user_agent for call in finishes(emulator)] == [OUR_AGENT]
+
+
+def test_a_fixed_wait_that_is_wanted_is_made(run: Run) -> None:
+    """The waits before and after the end, and for the server to settle, are those that were set."""
+    wanted = {"settle": 0.03, "delay_before_terminate": 0.01, "delay_after_terminate": 0.02}
+    assert _waits_of_a_healthy_end(run, **wanted) == list(wanted.values())
 
 
 def test_fixed_delays_are_nothing_unless_wanted() -> None:
