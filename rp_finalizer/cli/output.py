@@ -52,23 +52,26 @@ def headline(launch: ReportedLaunch) -> str:
     return "  ".join(parts)
 
 
-def print_report(report: Report, *, verbose: bool) -> None:
-    """Print what became of the launch: one line that names it, one that says how it ended, and what to do."""
+def print_report(report: Report, *, verbose: bool, err: bool = False) -> None:
+    """Print what became of the launch: one line that names it, one that says how it ended, and what to do.
+
+    With `err` it goes to stderr, where a command's stdout belongs to somebody else.
+    """
     if report.launch is not None:
-        click.echo(headline(report.launch))
-    click.echo(_sentence(report))
+        click.echo(headline(report.launch), err=err)
+    click.echo(_sentence(report), err=err)
     if report.error is not None:
-        print_failure(report.error)
+        print_failure(report.error, err=err)
     elif _nothing_named(report):
-        click.echo(f"  {_NAMING}")
+        click.echo(f"  {_NAMING}", err=err)
     if verbose:
         _print_trace(report)
 
 
-def print_failure(failure: Failure) -> None:
+def print_failure(failure: Failure, *, err: bool = False) -> None:
     """Print what went wrong and what to do."""
-    click.echo(f"  {click.style(failure.kind.value, fg='red')}: {failure.message}")
-    click.echo(f"  {failure.hint}")
+    click.echo(f"  {click.style(failure.kind.value, fg='red')}: {failure.message}", err=err)
+    click.echo(f"  {failure.hint}", err=err)
 
 
 def _sentence(report: Report) -> str:
