@@ -154,7 +154,7 @@ class _Finalization:
 
     def _resolve(self) -> LaunchRef | None:
         with self.trace.step(Step.RESOLVE) as note:
-            until = self.deadline.at_most(self.budget * RESOLVE_SHARE, self.of.clock.monotonic())
+            until = self.deadline.keeping(1 - RESOLVE_SHARE, self.budget)
             self.resolution = self.of.resolver.resolve(self._look_up if self.of.target else None, until)
             self.launch = self.resolution.launch
             for warning in self.resolution.warnings:
@@ -274,4 +274,4 @@ class _Finalization:
         return self.resolution.candidate.source if self.resolution.candidate else None
 
     def _early_deadline(self) -> Deadline:
-        return self.deadline.keeping(self.budget * KEPT_SHARE)
+        return self.deadline.keeping(KEPT_SHARE, self.budget)

@@ -221,7 +221,7 @@ class LaunchFinalizer:
         """
         if not self._flights.foreign:
             now = self._finalizer.clock.monotonic()
-            until = deadline.at_most(deadline.remaining(now) * RESOLVE_SHARE, now)
+            until = deadline.keeping(1 - RESOLVE_SHARE, deadline.remaining(now))
             self._last_key = self._finalizer.resolver.first_name(until) or self._last_key
         return self._last_key
 

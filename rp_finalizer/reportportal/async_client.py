@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from functools import partial
-from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from rp_finalizer.ports import Flushed, Pending
@@ -80,7 +79,7 @@ class AsyncClient:
 
     def _read(self, deadline: Deadline, logs: list[Any]) -> list[dict[str, Any]]:
         # On a loop of its own: the uuids in these logs are texts, and nothing is waited for.
-        result = call_within(deadline.remaining(monotonic()), lambda: asyncio.run(read_awaited(logs)))
+        result = call_within(deadline, lambda: asyncio.run(read_awaited(logs)))
         if result.problem is not None:
             raise RuntimeError(result.problem) from result.error
         payloads: list[dict[str, Any]] = result.value

@@ -6,10 +6,16 @@ import logging
 import threading
 from contextvars import copy_context
 from dataclasses import dataclass, field
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from rp_finalizer.deadline import Deadline
+
+_LOOK = 0.1
+"""Seconds between two looks at a deadline."""
 
 logger = logging.getLogger(__name__)
 
@@ -39,8 +45,16 @@ def member_of(stranger: Any, name: str, default: Any = None) -> Any:
         return default
 
 
-def call_within(seconds: float, call: Callable[[], Any]) -> Result:
-    """Call on a thread of its own and wait for so long at most. What it raises is in the result.
+def wait_within(deadline: Deadline, done: threading.Event, overtime: float = 0.0) -> bool:
+    """Wait for the event until `overtime` seconds after the deadline, which a signal may move while we wait."""
+    while not done.wait(min(left := deadline.remaining(monotonic()) + overtime, _LOOK)):
+        if left <= _LOOK:
+            return done.is_set()
+    return True
+
+
+def call_within(deadline: Deadline, call: Callable[[], Any], overtime: float = 0.0) -> Result:
+    """Call on a thread of its own and wait until the deadline at most. What it raises is in the result.
 
     The call sees the caller's context variables. The thread is a daemon: a call that never returns keeps no process
     from ending.
@@ -64,5 +78,5 @@ def call_within(seconds: float, call: Callable[[], Any]) -> Result:
         if result.error is not None and not isinstance(result.error, Exception):
             # On the caller's own thread it may be a signal's.
             raise result.error from None
-    result.done.wait(seconds)
+    wait_within(deadline, result.done, overtime)
     return result

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import asyncio
-import concurrent.futures
+import threading
 from contextlib import AbstractContextManager, nullcontext
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from rp_finalizer.deadline import Deadline
-from rp_finalizer.reportportal.bounded import call_within
+from rp_finalizer.reportportal.bounded import call_within, wait_within
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Coroutine
@@ -33,18 +33,18 @@ class ClientLoop:
 
     def run(self, coroutine: Coroutine[Any, Any, Any], deadline: Deadline) -> Any:
         """Give what the coroutine gives. Raises what it raises, and TimeoutError when the time is up."""
-        left = deadline.remaining(monotonic()) + _OVERTIME
         if self.loop.is_running():
             future = asyncio.run_coroutine_threadsafe(coroutine, self.loop)
-            try:
-                return future.result(left)
-            except concurrent.futures.TimeoutError:
-                future.cancel()
-                raise TimeoutError("the client's loop did not come to it in time") from None
+            ended = threading.Event()
+            future.add_done_callback(lambda _: ended.set())
+            if wait_within(deadline, ended, _OVERTIME):
+                return future.result()
+            future.cancel()
+            raise TimeoutError("the client's loop did not come to it in time")
         if self.loop.is_closed():
             coroutine.close()
             raise TimeoutError("the client's loop is closed")
-        result = call_within(left, lambda: self._drive(coroutine))
+        result = call_within(deadline, lambda: self._drive(coroutine), _OVERTIME)
         if not result.done.is_set():
             raise TimeoutError("the client's loop did not come to it in time")
         if result.error is not None:

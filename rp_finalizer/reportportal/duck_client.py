@@ -51,7 +51,7 @@ class DuckClient:
         """Give what the client says its launch is; what it raises instead is raised as RuntimeError."""
         for name in ("launch_uuid", "launch_id"):
             ask = partial(self._ask, name, deadline)
-            result = call_within(deadline.remaining(monotonic()), ask)
+            result = call_within(deadline, ask)
             if result.problem is not None:
                 raise RuntimeError(f"{name}: {result.problem}") from result.error
             if result.value is not None:
@@ -71,7 +71,7 @@ class DuckClient:
         call = self._method("finish_launch")
         if call is None:
             return "the client has no finish_launch"
-        return call_within(deadline.remaining(monotonic()), partial(call, **finish_arguments(finish))).problem
+        return call_within(deadline, partial(call, **finish_arguments(finish))).problem
 
     def answered(self) -> Any:
         """Give what the client's own `finish_launch` would give, as far as that is known: nothing."""
@@ -82,7 +82,7 @@ class DuckClient:
         call = self._method("terminate") or self._method("close")
         if call is None:
             return None
-        return call_within(deadline.remaining(monotonic()), call).problem
+        return call_within(deadline, call).problem
 
     def _ask(self, name: str, deadline: Deadline) -> Any:
         """Call what can be called, wait for what is a future; anything else is the launch itself."""

@@ -6,7 +6,6 @@ It sends everything in the calling thread at once, except logs.
 from __future__ import annotations
 
 from functools import partial
-from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from rp_finalizer.ports import Flushed, Pending
@@ -60,7 +59,7 @@ class SyncClient:
     def finish(self, finish: Finish, deadline: Deadline) -> str | None:
         """Call the client's own `finish_launch`, which sleeps for 3 s and tells nothing."""
         call = partial(own_method(self._client, "finish_launch"), **finish_arguments(finish))
-        return call_within(deadline.remaining(monotonic()), call).problem
+        return call_within(deadline, call).problem
 
     def answered(self) -> Any:
         """Give what the client's own `finish_launch` gives: nothing."""
@@ -68,7 +67,7 @@ class SyncClient:
 
     def terminate(self, deadline: Deadline) -> str | None:
         """Close the client's session."""
-        return call_within(deadline.remaining(monotonic()), own_method(self._client, "close")).problem
+        return call_within(deadline, own_method(self._client, "close")).problem
 
 
 def _read(logs: list[Any]) -> list[dict[str, Any]]:

@@ -85,7 +85,7 @@ class TaskClient:
         loop = self._loop
         if loop is None:
             return Flushed(problem=UNREADABLE, attempts=0)
-        answered = deadline.keeping(deadline.remaining(monotonic()) * _LOG_SHARE)
+        answered = deadline.keeping(_LOG_SHARE, deadline.remaining(monotonic()))
         ended: set[Task] = set()
         waiting = self.pending().logs or 0
         while tasks := self._tasks():
@@ -101,7 +101,7 @@ class TaskClient:
     def finish(self, finish: Finish, deadline: Deadline) -> str | None:
         """Call the client's own `finish_launch`."""
         call = partial(own_method(self._client, "finish_launch"), **finish_arguments(finish))
-        return call_within(deadline.remaining(monotonic()), call).problem
+        return call_within(deadline, call).problem
 
     def answered(self) -> Any:
         """Give what the client's own `finish_launch` gives: a task, which is done."""
@@ -116,7 +116,7 @@ class TaskClient:
 
     def terminate(self, deadline: Deadline) -> str | None:
         """Close the client, and its connections, which it leaves open."""
-        problem = call_within(deadline.remaining(monotonic()), own_method(self._client, "close")).problem
+        problem = call_within(deadline, own_method(self._client, "close")).problem
         close = member_of(member_of(self._client, "client"), "close")
         if self._loop is not None and callable(close):
             try:

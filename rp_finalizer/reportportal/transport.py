@@ -25,6 +25,7 @@ from urllib3.connection import HTTPConnection, HTTPSConnection
 from urllib3.exceptions import HTTPError, ReadTimeoutError
 
 from rp_finalizer.reportportal.answers import NoReply, Reply
+from rp_finalizer.reportportal.bounded import wait_within
 
 if TYPE_CHECKING:
     from rp_finalizer.deadline import Deadline
@@ -195,7 +196,8 @@ class Transport:
         `token` is the bearer token; `content` is what `requests` takes: json, data, files, params, headers. No redirect
         is followed.
         """
-        remaining = deadline.remaining(monotonic())
+        begun = monotonic()
+        remaining = deadline.remaining(begun)
         if "files" not in content:
             # An answer that drips may not use up what is left for reading the launch back; an upload may take long.
             remaining = min(remaining, self._connect_timeout + self._read_timeout)
@@ -216,14 +218,14 @@ class Transport:
         lane = self._take()
         try:
             lane.put(job)
-            in_time = job.done.wait(remaining + _OVERTIME)
+            in_time = wait_within(deadline.at_most(remaining, begun), job.done, _OVERTIME)
         except BaseException:
             # A signal's exception struck: nobody waits for this request any more.
             lane.cut()
             raise
         if not in_time:
             lane.cut()
-            return NoReply(f"no complete answer within {remaining:.1f} s", sent=True, timed_out=True)
+            return NoReply(f"no complete answer within {monotonic() - begun:.1f} s", sent=True, timed_out=True)
         self._give_back(lane)
         if job.error is not None:
             raise job.error

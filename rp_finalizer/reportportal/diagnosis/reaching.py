@@ -13,6 +13,7 @@ import requests
 from requests.utils import DEFAULT_CA_BUNDLE_PATH
 from urllib3.util import create_urllib3_context
 
+from rp_finalizer.deadline import Deadline
 from rp_finalizer.reportportal.bounded import call_within
 from rp_finalizer.reportportal.diagnosis.check import Check
 from rp_finalizer.reportportal.diagnosis.proxies import address_of, proxy_for
@@ -33,7 +34,6 @@ from rp_finalizer.reportportal.probe import probe
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
-    from rp_finalizer.deadline import Deadline
     from rp_finalizer.endpoint import Endpoint
     from rp_finalizer.reportportal.diagnosis.way_checks import Proxy
     from rp_finalizer.reportportal.probe import ProbeResult
@@ -130,7 +130,7 @@ class Way:
 
     def _within(self, seconds: float, call: Callable[[], _Value]) -> _Value | Exception:
         """Give what a call gives, or raises; a `TimeoutError` where it does neither in time."""
-        result = call_within(self._at_most(seconds), call)
+        result = call_within(Deadline.after(self._at_most(seconds), monotonic()), call)
         if not result.done.is_set():
             return TimeoutError()
         if isinstance(result.error, Exception):
