@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from rp_finalizer.launch_finalizer import LaunchFinalizer
+from rp_finalizer.lifetime import LIFETIME
 from rp_finalizer.report import FinalizationFailed
 
 if TYPE_CHECKING:
@@ -26,10 +27,12 @@ class finalizing:  # noqa: N801  used like a function
 
     def __enter__(self) -> LaunchFinalizer:
         """Give the finalizer, whose `report` is None until the end."""
+        self._finalizer.watch()
         return self._finalizer
 
     async def __aenter__(self) -> LaunchFinalizer:
         """Give the finalizer, for a block in asynchronous code."""
+        self._finalizer.watch()
         return self._finalizer
 
     async def __aexit__(
@@ -45,7 +48,10 @@ class finalizing:  # noqa: N801  used like a function
         self._judge(self._finalizer.terminate(status=self._status(kind)), kind)
 
     def _status(self, kind: type[BaseException] | None) -> str | None:
-        return self._finalizer.settings.status_on_error if kind else None
+        settings = self._finalizer.settings
+        if kind is None:
+            return None
+        return settings.status_on_signal if LIFETIME.signalled else settings.status_on_error
 
     def _judge(self, report: Report, kind: type[BaseException] | None) -> None:
         strict = self._finalizer.settings.strict and kind is None

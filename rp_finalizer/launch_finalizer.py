@@ -12,10 +12,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
 from rp_finalizer.deadline import Deadline
+from rp_finalizer.ending import Ending
 from rp_finalizer.errors import BlockedLoopError, FinishArgumentError, StillFlyingError
 from rp_finalizer.finalizer import RESOLVE_SHARE
 from rp_finalizer.finish import Finish
 from rp_finalizer.guarded_calls import GuardedCalls
+from rp_finalizer.lifetime import LIFETIME
 from rp_finalizer.outcome import ErrorKind, Outcome, Step, StepResult
 from rp_finalizer.ports import Flushed, Pending
 from rp_finalizer.report import Failure, Report, StepRecord
@@ -88,6 +90,8 @@ class LaunchFinalizer:
         self._last_key = "no launch"
         self._closing = threading.Lock()
         self._closed = False
+        self._ended = False
+        self._ending = Ending(self.settings.grace, self._stop, self.terminate, telling)
         self._report: Report | None = None
         self._client = client
         shim = self._finalizer.client
@@ -120,13 +124,26 @@ class LaunchFinalizer:
         Raises `FinishArgumentError` for a bad argument, and nothing for troubles of the server or the network.
         """
         self._refuse_running_loop("finish()", "await afinish()")
+        return LIFETIME.attend(
+            self._ending,
+            partial(
+                self._finish_now,
+                status=status,
+                end_time=end_time,
+                attributes=attributes,
+                description=description,
+                timeout=timeout,
+                force_stop=force_stop,
+            ),
+        )
+
+    def _finish_now(self, *, timeout: float | None = None, force_stop: bool = False, **given: Any) -> Report:
         if timeout is not None and not (isinstance(timeout, int | float) and 0 < timeout < inf):
             raise FinishArgumentError("timeout", timeout, "it is a number of seconds, more than 0")
         deadline = self._deadline(timeout)
         key = self._key(deadline)
-        finish = Finish.of(
-            self._end(key), end_time=end_time, status=status, attributes=attributes, description=description
-        )
+        given["status"] = given.get("status") or self._status()
+        finish = Finish.of(self._end(key), **given)
         return self._finish(key, finish, deadline, again=True, force_stop=force_stop)
 
     def terminate(self, *, status: str | None = None) -> Report:
@@ -135,12 +152,20 @@ class LaunchFinalizer:
         Idempotent: a later call gives the same report.
         """
         self._refuse_running_loop("terminate()", "await aterminate()")
+        try:
+            return LIFETIME.attend(self._ending, partial(self._terminate_now, status))
+        finally:
+            self._unwatch_when_ended()
+
+    def _terminate_now(self, status: str | None = None) -> Report:
         deadline = self._deadline()
         key = self._key(deadline)
+        finish = Finish.of(self._end(key), status=status or self._status())
         try:
-            report = self._finish(key, Finish.of(self._end(key), status=status), deadline, again=False)
+            report = self._finish(key, finish, deadline, again=False)
         finally:
             closing = self._close(deadline)
+            self._ended = True
         if closing is not None:
             report = self._flights.amend(key, closing.amend) or report
             self._publish(report)
@@ -148,16 +173,19 @@ class LaunchFinalizer:
 
     async def afinish(self, **arguments: Any) -> Report:
         """Do what `finish` does, with the same arguments, without blocking the running loop."""
-        return await self._off_the_loop(partial(self.finish, **arguments))
+        return await self._off_the_loop(partial(self._finish_now, **arguments))
 
     async def aterminate(self, *, status: str | None = None) -> Report:
         """Do what `terminate` does without blocking the running loop, on which an awaited client is closed."""
-        return await self._off_the_loop(partial(self.terminate, status=status))
+        try:
+            return await self._off_the_loop(partial(self._terminate_now, status))
+        finally:
+            self._unwatch_when_ended()
 
     async def _off_the_loop(self, call: Callable[[], Report]) -> Report:
         if self._finalizer.client is not None:
             self._finalizer.client.attach(asyncio.get_running_loop())
-        return await asyncio.to_thread(call)
+        return await LIFETIME.attend_awaited(self._ending, call)
 
     def _refuse_running_loop(self, method: str, instead: str) -> None:
         client = self._finalizer.client
@@ -181,11 +209,27 @@ class LaunchFinalizer:
         """
         if self._calls is not None:
             guard(self._client, self._calls)
+        self.watch()
         return self
 
     def unguard(self) -> None:
         """Give the client its own methods back."""
         unguard(self._client)
+        LIFETIME.leave(self._ending)
+
+    def watch(self) -> Self:
+        """See to the launch from here on, whatever ends the process; give it back. `terminate` ends that.
+
+        Ends that leave the process a chance: its exit, and SIGTERM, SIGINT and SIGHUP in the main thread. Blocks and
+        guards do this by themselves. Does nothing where the setting `signals` is false, and in a forked child.
+        """
+        if self.settings.signals and not self._flights.foreign:
+            LIFETIME.enter(self._ending)
+        return self
+
+    def _unwatch_when_ended(self) -> None:
+        if self._ended:
+            LIFETIME.leave(self._ending)
 
     def pending(self) -> Pending:
         """Tell what the client still holds; None for what cannot be known."""
@@ -225,6 +269,10 @@ class LaunchFinalizer:
             self._last_key = self._finalizer.resolver.first_name(until) or self._last_key
         return self._last_key
 
+    def _status(self) -> str | None:
+        """Give what is sent because a signal ends the run."""
+        return self.settings.status_on_signal if self._ending.signalled else None
+
     def _end(self, key: str) -> float:
         """Give the end of the launch, in seconds since the epoch: when a finish was asked for first.
 
@@ -243,7 +291,7 @@ class LaunchFinalizer:
             self._closed = True
             begun = clock.monotonic()
             clock.wait(min(settings.delay_before_terminate, deadline.remaining(begun)), self._stop)
-            until = Deadline(max(deadline.at, clock.monotonic() + CLOSING_TIME))
+            until = Deadline(max(deadline.end, clock.monotonic() + CLOSING_TIME))
             late = client.flush(until) if client.pending().logs else Flushed(attempts=0)
             problem = self._terminate(client, until) or late.problem
             self._finalizer.release()
@@ -269,4 +317,5 @@ class LaunchFinalizer:
 
     def _deadline(self, timeout: float | None = None) -> Deadline:
         budget = self.settings.timeout if timeout is None else timeout
-        return Deadline.after(budget, self._finalizer.clock.monotonic())
+        now = self._finalizer.clock.monotonic()
+        return self._ending.deadline(budget, now, doomed=LIFETIME.doomed)

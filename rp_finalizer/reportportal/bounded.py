@@ -53,8 +53,8 @@ def wait_within(deadline: Deadline, done: threading.Event, overtime: float = 0.0
     return True
 
 
-def call_within(deadline: Deadline, call: Callable[[], Any], overtime: float = 0.0) -> Result:
-    """Call on a thread of its own and wait until the deadline at most. What it raises is in the result.
+def begin(call: Callable[[], Any]) -> Result:
+    """Call on a thread of its own; what it gives or raises is in the result once that is done.
 
     The call sees the caller's context variables. The thread is a daemon: a call that never returns keeps no process
     from ending.
@@ -78,5 +78,11 @@ def call_within(deadline: Deadline, call: Callable[[], Any], overtime: float = 0
         if result.error is not None and not isinstance(result.error, Exception):
             # On the caller's own thread it may be a signal's.
             raise result.error from None
+    return result
+
+
+def call_within(deadline: Deadline, call: Callable[[], Any], overtime: float = 0.0) -> Result:
+    """Call on a thread of its own and wait until the deadline at most."""
+    result = begin(call)
     wait_within(deadline, result.done, overtime)
     return result

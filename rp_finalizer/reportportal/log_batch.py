@@ -8,15 +8,20 @@ is unknown, and they are left to the client's own close.
 from __future__ import annotations
 
 import logging
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 
-from rp_finalizer.reportportal.bounded import member_of
+from rp_finalizer.deadline import Deadline
+from rp_finalizer.reportportal.bounded import Result, begin, member_of, wait_within
 from rp_finalizer.reportportal.log_sender import LogEntry
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
 UNREADABLE = "this version of the client does not show what it holds; its own close may still send it"
+
+_PATIENCE = 1.0
+"""Seconds that the client gets to hand out its logs, which is a matter of microseconds."""
 
 logger = logging.getLogger(__name__)
 
@@ -28,6 +33,8 @@ class LogBatch:
         self._client = client
         self._unread: list[Any] = []
         """Taken out of the client, but their content could not be had yet."""
+        self._taking: Result | None = None
+        """A call that has not come back yet."""
 
     def waiting(self) -> int | None:
         """Count them; None where the client does not show them."""
@@ -36,7 +43,7 @@ class LogBatch:
 
     def take(self, read: Callable[[list[Any]], list[dict[str, Any]]]) -> list[LogEntry]:
         """Take out what is there, each log as `read` gives it; what it cannot read now is kept for the next time."""
-        logs = [*self._unread, *(self._client._log_batcher.flush() or ())]  # noqa: SLF001  as told at the top
+        logs = [*self._unread, *self._taken_out()]
         if not logs:
             return []
         try:
@@ -47,6 +54,18 @@ class LogBatch:
             return []
         self._unread = []
         return [LogEntry(payload, log.file) for payload, log in zip(payloads, logs, strict=True)]
+
+    def _taken_out(self) -> list[Any]:
+        """Have the client hand out what it holds; its lock may be held by a thread that does not come back."""
+        taking = self._taking or begin(self._client._log_batcher.flush)  # noqa: SLF001  as told at the top
+        if not wait_within(Deadline.after(_PATIENCE, monotonic()), taking.done):
+            self._taking = taking
+            logger.warning("the client does not hand out its logs: something holds the lock of its batch")
+            return []
+        self._taking = None
+        if taking.error is not None:
+            raise taking.error
+        return list(taking.value or ())
 
 
 async def read_awaited(logs: list[Any]) -> list[dict[str, Any]]:

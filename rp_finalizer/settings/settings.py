@@ -106,7 +106,11 @@ class Settings:
     retry_initial: float = setting(0.25, seconds(above=0), "first wait between two tries")
     retry_max: float = setting(5.0, seconds(above=0), "longest wait between two tries")
     status_on_error: str | None = setting(None, choice(*FINISH_STATUSES), "status sent when an exception ends the run")
+    status_on_signal: str | None = setting(
+        "interrupted", choice(*FINISH_STATUSES), "status sent when a signal ends the run"
+    )
     finish_borrowed: bool = setting(default=False, kind=kinds.SWITCH, meaning="finish a launch of somebody else's")
+    signals: bool = setting(default=True, kind=kinds.SWITCH, meaning="act on signals and at the exit")
     launch_file: Path | None = setting(None, kinds.PATH, "file the launch uuid is written to, and read from")  # noqa: RUF009
     report_file: Path | None = setting(None, kinds.PATH, "file the JSON report is written to")  # noqa: RUF009
     strict: bool = setting(default=False, kind=kinds.SWITCH, meaning="a launch left unfinished makes the run fail")

@@ -1,0 +1,164 @@
+"""Signals that ask the process to end, taken so that everything unwinds, and given back their meaning in the end.
+
+The handler takes no lock and does no I/O: the code it interrupts may hold the client's batch lock, or stand in the
+middle of a write. It notes the signal, tells who wants to know, and raises in the main thread. What stood there before
+it is kept: an earlier handler is called and has its way; the default action, which would have ended the process at
+once, comes in the end, so that the exit status still says which signal it was. What is ignored stays ignored.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import signal
+import sys
+import threading
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+    from types import FrameType
+
+ENDING = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+)  # SIGHUP is not everywhere
+"""The signals that ask a process to end and leave it the time for it."""
+
+logger = logging.getLogger(__name__)
+
+
+class Terminated(KeyboardInterrupt):
+    """Raised in the main thread by a signal whose default action would have ended the process at once.
+
+    It passes through whatever lets Ctrl-C pass: test runners, event loops, `except Exception`.
+    """
+
+    def __init__(self, number: int) -> None:
+        super().__init__(number)
+        self.number = number
+
+    def __str__(self) -> str:
+        """Name the signal."""
+        return signal.Signals(self.number).name
+
+
+class Signals:
+    """The handlers of one process. `struck` is called within them: it, too, takes no lock and does no I/O."""
+
+    def __init__(self, struck: Callable[[int], None]) -> None:
+        self._struck = struck
+        self._handler = self._handle
+        self._earlier: dict[int, Any] = {}
+        self._pid = os.getpid()
+        self._held: BaseException | None = None
+        self._holding = 0
+        self.installed = False
+        self.count = 0
+        """How many came that asked the process to end."""
+        self.noticed: int | None = None
+        """The last that came, also one that an earlier handler dealt with without raising."""
+        self.fatal: int | None = None
+        """The first whose default action is still to come."""
+
+    def install(self) -> None:
+        """Take the signals over; nothing but in the main thread. None of those that are ignored or not Python's."""
+        if self.installed or threading.current_thread() is not threading.main_thread():
+            return
+        self.installed = True
+        self.noticed = None
+        for number in ENDING:
+            earlier = signal.getsignal(number)
+            if earlier is signal.SIG_DFL or callable(earlier):
+                self._earlier[number] = earlier
+                signal.signal(number, self._handler)
+
+    def restore(self) -> None:
+        """Give the signals back, where nobody has taken them since; nothing but in the main thread."""
+        if not self.installed or threading.current_thread() is not threading.main_thread():
+            return
+        self.installed = False
+        for number, earlier in self._earlier.items():
+            if signal.getsignal(number) is self._handler:
+                signal.signal(number, earlier)
+
+    def asks_to_end(self, number: int) -> bool:
+        """Tell whether a signal that no handler has seen yet is surely meant to end the process."""
+        return self._earlier.get(number) in {signal.SIG_DFL, signal.default_int_handler}
+
+    def kills(self, number: int) -> bool:
+        """Tell whether the signal's default action is to end the process, and nobody changed that."""
+        return self._earlier.get(number) is signal.SIG_DFL
+
+    def hold(self) -> None:
+        """Raise nothing from here on: what ends a launch is not to be torn apart. May be nested."""
+        self._holding += 1
+
+    def let_go(self) -> BaseException | None:
+        """End one `hold`; give what was to be raised meanwhile when it was the outermost."""
+        self._holding -= 1
+        if self._holding:
+            return None
+        held, self._held = self._held, None
+        return held
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:
+        earlier = self._earlier[number]
+        if os.getpid() != self._pid or not self.installed:
+            # In a forked child, or called by a handler that remembers us: as if we had never been here.
+            _as_before(number, earlier, frame)
+            return
+        self.noticed = number
+        error = _raised_by(earlier, number, frame)
+        if error is None:
+            # Somebody's own handler has dealt with it; it need not mean an end.
+            return
+        if earlier is signal.SIG_DFL and self.fatal is None:
+            self.fatal = number
+        self.count += 1
+        self._struck(number)
+        if self._holding:
+            self._held = self._held or error
+            return
+        raise error
+
+
+def end_by(number: int) -> None:
+    """End the process by the signal's default action, from whatever thread; what was written is flushed before."""
+    logging.shutdown()
+    for stream in (sys.stdout, sys.stderr):
+        try:
+            stream.flush()
+        except (OSError, ValueError, AttributeError):  # closed, its reader gone, or none: there is nobody to tell
+            continue
+    _set_default(number)
+    os.kill(os.getpid(), number)
+
+
+def _set_default(number: int) -> None:
+    if threading.current_thread() is threading.main_thread():
+        signal.signal(number, signal.SIG_DFL)
+        return
+    # Python's own function is for the main thread, which is stuck; the system's is for any.
+    import ctypes  # noqa: PLC0415  slow to import, and hardly ever needed
+
+    ctypes.pythonapi.PyOS_setsig.argtypes = [ctypes.c_int, ctypes.c_void_p]
+    ctypes.pythonapi.PyOS_setsig.restype = ctypes.c_void_p
+    ctypes.pythonapi.PyOS_setsig(number, None)  # SIG_DFL is the null pointer
+
+
+def _raised_by(earlier: Any, number: int, frame: FrameType | None) -> BaseException | None:
+    if earlier is signal.SIG_DFL:
+        return Terminated(number)
+    try:
+        earlier(number, frame)
+    except BaseException as error:  # noqa: BLE001  raised again by who asks
+        return error
+    return None
+
+
+def _as_before(number: int, earlier: Any, frame: FrameType | None) -> None:
+    if callable(earlier):
+        earlier(number, frame)
+        return
+    signal.signal(number, earlier)
+    os.kill(os.getpid(), number)
