@@ -8,7 +8,6 @@ counts as ReportPortal's own answer that is not in its own JSON.
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -17,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from rp_finalizer.backoff import parse_retry_after
 from rp_finalizer.launch import Launch, LaunchStatus
+from rp_finalizer.plain_text import flatten, shorten
 from rp_finalizer.ports import Answer, Meaning
 
 if TYPE_CHECKING:
@@ -29,9 +29,6 @@ _ANOTHER = (
     "this is not ReportPortal's API: check RP_ENDPOINT; where it is right, a proxy stands before it, or its "
     "gateway answers while the API restarts"
 )
-
-_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029\u202a-\u202e\u2066-\u2069\ud800-\udfff]+")
-"""What steers a terminal or the direction of a text, ends a line, or is half a character that no file takes."""
 
 Masked = Callable[[str], str]
 """Shows the secrets in a text as `****`."""
@@ -253,5 +250,4 @@ def _message(reply: Reply, document: Mapping[str, Any] | None, masked: Masked) -
 
 def _clean(text: str, masked: Masked = str) -> str:
     """Keep a foreign text from steering a terminal, flooding a log, or telling a secret."""
-    flat = masked(_CONTROL.sub(" ", text)).strip()
-    return flat if len(flat) <= LONGEST_MESSAGE else f"{flat[: LONGEST_MESSAGE - 1]}…"
+    return shorten(masked(flatten(text)), LONGEST_MESSAGE)

@@ -7,9 +7,10 @@ import threading
 import time
 from base64 import b64encode
 from typing import TYPE_CHECKING, Any, Protocol
-from urllib.parse import quote, quote_plus
+from urllib.parse import quote
 
 from rp_finalizer.ports import Answer, Meaning
+from rp_finalizer.redaction import mask
 from rp_finalizer.reportportal.answers import NoReply, read_refusal
 
 if TYPE_CHECKING:
@@ -20,23 +21,6 @@ if TYPE_CHECKING:
 _HINT = "check RP_OAUTH_USERNAME, RP_OAUTH_PASSWORD, RP_OAUTH_CLIENT_ID and RP_OAUTH_CLIENT_SECRET"
 _REFUSALS = frozenset({400, 401, 403})
 """Statuses that say no to these credentials (RFC 6749, 5.2; ReportPortal's own server answers 400)."""
-
-
-def mask(text: str, *secrets: str | None) -> str:
-    """Show every secret in a text as `****`, also as it stands in a form, a URL, in JSON or in base64."""
-    for secret in filter(None, secrets):
-        encoded = b64encode(secret.encode()).decode()
-        spellings = {
-            secret,
-            quote(secret, safe=""),
-            quote(secret),
-            quote_plus(secret),
-            json.dumps(secret)[1:-1],
-            encoded,
-        }
-        for spelling in sorted(spellings, key=len, reverse=True):
-            text = text.replace(spelling, "****")
-    return text
 
 
 class Credentials(Protocol):
