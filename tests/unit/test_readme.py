@@ -33,6 +33,8 @@ def test_every_setting_is_documented_with_its_default(setting: Setting) -> None:
             assert shown in {"", "none"}
         case bool():
             assert shown == str(setting.default).lower()
+        case str():
+            assert shown == setting.default
         case number:
             assert shown == f"{number:g}"
 
