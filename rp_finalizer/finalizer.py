@@ -12,7 +12,7 @@ from rp_finalizer.confirming import Watch
 from rp_finalizer.delivery import Delivery, Ending
 from rp_finalizer.outcome import Outcome, Source, Step, StepResult
 from rp_finalizer.ports import Pending
-from rp_finalizer.report import NOTHING, Count, Failure, Report, ReportedLaunch
+from rp_finalizer.report import NOTHING, UNKNOWN, Count, Failure, Report, ReportedLaunch
 from rp_finalizer.trace import Trace
 
 if TYPE_CHECKING:
@@ -123,6 +123,7 @@ class _Finalization:
             launch=self._reported(),
             endpoint=str(target.endpoint) if target else None,
             project=target.project if target else None,
+            refused=self.of.client.refused() if self.of.client else UNKNOWN,
             steps=self.trace.records,
             considered=self.resolution.considered,
             seconds=self.of.clock.monotonic() - self.started,

@@ -20,7 +20,7 @@ from rp_finalizer.guarded_calls import GuardedCalls
 from rp_finalizer.lifetime import LIFETIME
 from rp_finalizer.outcome import ErrorKind, Outcome, Step, StepResult
 from rp_finalizer.ports import Flushed, Pending
-from rp_finalizer.report import Failure, Report, StepRecord
+from rp_finalizer.report import UNKNOWN, Count, Failure, Report, StepRecord
 from rp_finalizer.report_file import write_report
 from rp_finalizer.reportportal.guarding import guard, unguard
 from rp_finalizer.single_flight import SingleFlight
@@ -234,6 +234,18 @@ class LaunchFinalizer:
     def pending(self) -> Pending:
         """Tell what the client still holds; None for what cannot be known."""
         return self._finalizer.client.pending() if self._finalizer.client else Pending(0, 0)
+
+    def refused(self) -> Count:
+        """Tell what the client and its clones sent in vain since this object was made; None for what cannot be known.
+
+        Requests about launches and items that ended in an error, and log entries that were refused or lost.
+        """
+        return self._finalizer.client.refused() if self._finalizer.client else UNKNOWN
+
+    def add_refused(self, count: Count) -> None:
+        """Add what copies of the client in other processes sent in vain, so that reports from now on tell the sum."""
+        if self._finalizer.client is not None:
+            self._finalizer.client.add_refused(count)
 
     def _finish(self, key: str, finish: Finish, deadline: Deadline, *, again: bool, force_stop: bool = False) -> Report:
         if self._flights.foreign:

@@ -132,6 +132,15 @@ class Flushed:
     """Logs that an earlier flush told as abandoned, which this one has taken up again: it counts them anew."""
 
 
+@dataclass(frozen=True, slots=True)
+class Starts:
+    """How often a client has started a launch, as far as that is seen."""
+
+    number: int = 0
+    rerun: bool = False
+    """Whether the last start took up a launch that there was."""
+
+
 class Clock(Protocol):
     """Time, from outside."""
 
@@ -228,6 +237,21 @@ class ReportingClient(Protocol):
 
     def flush(self, deadline: Deadline) -> Flushed:
         """Deliver what is held back; the client stays usable. Never raises for the server's troubles."""
+        ...
+
+    def refused(self) -> Count:
+        """Count what the client and its clones sent in vain since the shim was made; what we send is not counted.
+
+        Requests about launches and items that ended in an error, and the log entries that were refused or lost.
+        """
+        ...
+
+    def add_refused(self, count: Count) -> None:
+        """Add what a copy of the client in another process sent in vain."""
+        ...
+
+    def starts(self, launch: str) -> Starts:
+        """Tell how often the client has started this launch since the shim was made."""
         ...
 
     def finish(self, finish: Finish, deadline: Deadline) -> str | None:

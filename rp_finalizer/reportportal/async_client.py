@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING, Any
 
 from rp_finalizer.ports import Flushed, Pending
 from rp_finalizer.reportportal.bounded import call_within
+from rp_finalizer.reportportal.call_watching import watch_connection
 from rp_finalizer.reportportal.client_loop import ClientLoop
 from rp_finalizer.reportportal.guarding import own_method
 from rp_finalizer.reportportal.log_batch import UNREADABLE, LogBatch, read_awaited
 from rp_finalizer.reportportal.own_finish import finish_arguments
+from rp_finalizer.reportportal.refusals import WatchedShim, own_calls
 
 if TYPE_CHECKING:
     from rp_finalizer.deadline import Deadline
@@ -19,12 +21,13 @@ if TYPE_CHECKING:
     from rp_finalizer.reportportal.log_sender import LogSender
 
 
-class AsyncClient:
+class AsyncClient(WatchedShim):
     """`ReportingClient` over an `AsyncRPClient`, to be used on another thread than its loop's."""
 
     awaited = True
 
     def __init__(self, client: Any, sender: LogSender) -> None:
+        super().__init__(watch_connection(client))
         self._client = client
         self._sender = sender
         self._logs = LogBatch(client)
@@ -72,7 +75,8 @@ class AsyncClient:
         if self._loop is None:
             return "the client's event loop is not known: use `async with` or `await`"
         try:
-            self._loop.run(call(**arguments), deadline)
+            with own_calls():
+                self._loop.run(call(**arguments), deadline)
         except Exception as error:  # noqa: BLE001  foreign code; what it raises is reported
             return f"{type(error).__name__}: {error}"
         return None

@@ -13,6 +13,7 @@ from rp_finalizer.report import NOTHING
 from rp_finalizer.reportportal.bounded import call_within, member_of
 from rp_finalizer.reportportal.guarding import own_method
 from rp_finalizer.reportportal.own_finish import finish_arguments
+from rp_finalizer.reportportal.refusals import Refusals, WatchedShim
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
@@ -27,7 +28,7 @@ _POLL = 0.01
 """Seconds between two looks at a future."""
 
 
-class DuckClient:
+class DuckClient(WatchedShim):
     """`ReportingClient` over an object with `launch_uuid` or `launch_id`, `finish_launch`, `terminate` or `close`.
 
     The launch may be a text, a number, a UUID, something to call, or a future; whatever is missing is done without.
@@ -40,6 +41,7 @@ class DuckClient:
         """Take no note: this client's calls are not awaited."""
 
     def __init__(self, client: Any) -> None:
+        super().__init__(Refusals(known=False))
         self._client = client
 
     @property

@@ -10,9 +10,11 @@ from typing import TYPE_CHECKING, Any
 
 from rp_finalizer.ports import Flushed, Pending
 from rp_finalizer.reportportal.bounded import call_within
+from rp_finalizer.reportportal.call_watching import watch_sessions
 from rp_finalizer.reportportal.guarding import own_method
 from rp_finalizer.reportportal.log_batch import UNREADABLE, LogBatch
 from rp_finalizer.reportportal.own_finish import finish_arguments
+from rp_finalizer.reportportal.refusals import WatchedShim, own_calls
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
@@ -22,7 +24,7 @@ if TYPE_CHECKING:
     from rp_finalizer.reportportal.log_sender import LogSender
 
 
-class SyncClient:
+class SyncClient(WatchedShim):
     """`ReportingClient` over an `RPClient`."""
 
     awaited = False
@@ -31,6 +33,7 @@ class SyncClient:
         """Take no note: this client's calls are not awaited."""
 
     def __init__(self, client: Any, sender: LogSender) -> None:
+        super().__init__(watch_sessions(client))
         self._client = client
         self._sender = sender
         self._logs = LogBatch(client)
@@ -59,7 +62,8 @@ class SyncClient:
     def finish(self, finish: Finish, deadline: Deadline) -> str | None:
         """Call the client's own `finish_launch`, which sleeps for 3 s and tells nothing."""
         call = partial(own_method(self._client, "finish_launch"), **finish_arguments(finish))
-        return call_within(deadline, call).problem
+        with own_calls():
+            return call_within(deadline, call).problem
 
     def answered(self) -> Any:
         """Give what the client's own `finish_launch` gives: nothing."""
@@ -67,7 +71,8 @@ class SyncClient:
 
     def terminate(self, deadline: Deadline) -> str | None:
         """Close the client's session."""
-        return call_within(deadline, own_method(self._client, "close")).problem
+        with own_calls():
+            return call_within(deadline, own_method(self._client, "close")).problem
 
 
 def _read(logs: list[Any]) -> list[dict[str, Any]]:

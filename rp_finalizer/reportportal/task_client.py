@@ -17,10 +17,12 @@ from rp_finalizer.deadline import Deadline
 from rp_finalizer.ports import Flushed, Pending
 from rp_finalizer.report import Count
 from rp_finalizer.reportportal.bounded import call_within, member_of
+from rp_finalizer.reportportal.call_watching import watch_connection
 from rp_finalizer.reportportal.client_loop import ClientLoop
 from rp_finalizer.reportportal.guarding import own_method
 from rp_finalizer.reportportal.log_batch import UNREADABLE, LogBatch, read_awaited
 from rp_finalizer.reportportal.own_finish import finish_arguments
+from rp_finalizer.reportportal.refusals import WatchedShim, own_calls
 
 if TYPE_CHECKING:
     from rp_finalizer.finish import Finish
@@ -34,7 +36,7 @@ _CLOSING_TIME = 1.0
 """Seconds that the connections get to close."""
 
 
-class TaskClient:
+class TaskClient(WatchedShim):
     """`ReportingClient` over a `ThreadedRPClient` or a `BatchedRPClient`."""
 
     awaited = False
@@ -43,6 +45,7 @@ class TaskClient:
         """Take no note: this client's calls are not awaited."""
 
     def __init__(self, client: Any, sender: LogSender) -> None:
+        super().__init__(watch_connection(client))
         self._client = client
         self._sender = sender
         self._logs = LogBatch(client)
@@ -87,7 +90,7 @@ class TaskClient:
             return Flushed(problem=UNREADABLE, attempts=0)
         answered = deadline.keeping(_LOG_SHARE, deadline.remaining(monotonic()))
         ended: set[Task] = set()
-        waiting = self.pending().logs or 0
+        waiting, refused = self.pending().logs or 0, self._refusals.count().logs or 0
         while tasks := self._tasks():
             ended |= set(tasks)
             if not loop.wait(tasks, answered):
@@ -96,12 +99,14 @@ class TaskClient:
         loop.cancel(left)
         take = partial(self._logs.take, partial(self._read, loop, deadline))
         sent = self._sender.flush(take, lambda: self._logs.waiting() or 0, deadline)
-        return _sum_up(ended, left, sent, waiting)
+        refused = (self._refusals.count().logs or 0) - refused
+        return _sum_up(ended, left, {task for task in ended if self._refusals.met(task)}, sent, waiting - refused)
 
     def finish(self, finish: Finish, deadline: Deadline) -> str | None:
         """Call the client's own `finish_launch`."""
         call = partial(own_method(self._client, "finish_launch"), **finish_arguments(finish))
-        return call_within(deadline, call).problem
+        with own_calls():
+            return call_within(deadline, call).problem
 
     def answered(self) -> Any:
         """Give what the client's own `finish_launch` gives: a task, which is done."""
@@ -116,7 +121,8 @@ class TaskClient:
 
     def terminate(self, deadline: Deadline) -> str | None:
         """Close the client, and its connections, which it leaves open."""
-        problem = call_within(deadline, own_method(self._client, "close")).problem
+        with own_calls():
+            problem = call_within(deadline, own_method(self._client, "close")).problem
         close = member_of(member_of(self._client, "client"), "close")
         if self._loop is not None and callable(close):
             try:
@@ -154,18 +160,23 @@ def _reports(task: Task) -> bool:
     return "Client." in _name(task) and "prefetch_api_info" not in _name(task)
 
 
-def _sum_up(ended: set[Task], left: list[Task], sent: Flushed, waiting: int) -> Flushed:
-    """Count: of all logs that waited, those are delivered which nothing says are lost."""
+def _sum_up(ended: set[Task], left: list[Task], refused: set[Task], sent: Flushed, waiting: int) -> Flushed:
+    """Count: of all logs that waited and were not refused, those are delivered which nothing says are lost.
+
+    What the server or the network refused meanwhile is neither delivered nor abandoned: the client itself sent it.
+    """
     failed = {task for task in ended if task.done() and (task.cancelled() or task.exception() is not None)}
-    lost = failed | set(left)
+    lost = (failed | set(left)) - refused
     lost_logs = sum(1 for task in lost if _logs(task)) + (sent.abandoned.logs or 0)
     lost_requests = sum(1 for task in lost if not _logs(task))
-    requests = sum(1 for task in ended if not _logs(task))
+    requests = sum(1 for task in ended - refused if not _logs(task))
     problem = sent.problem
     if left:
         problem = f"{len(left)} calls of the client were not answered in time"
     elif lost:
         problem = f"{len(lost)} calls of the client failed"
+    elif refused:
+        problem = f"{len(refused)} calls of the client were refused"
     return Flushed(
         Count(requests - lost_requests, max(sent.delivered.logs or 0, waiting - lost_logs)),
         Count(lost_requests, lost_logs),

@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from rp_finalizer.finish import Finish
 from rp_finalizer.launch import Launch, LaunchStatus
-from rp_finalizer.ports import Answer, Candidate, Flushed, Meaning, Pending, SourceRefusedError
+from rp_finalizer.ports import Answer, Candidate, Flushed, Meaning, Pending, SourceRefusedError, Starts
+from rp_finalizer.report import NOTHING, Count
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
@@ -220,6 +221,10 @@ class FakeClient:
     """What was asked of it, in order."""
     finishes: list[Finish] = field(default_factory=list)
     flush_until: Deadline | None = None
+    in_vain: Count = NOTHING
+    """What it tells as refused."""
+    started: Starts = field(default_factory=Starts)
+    """What it tells of its starts."""
 
     def attach(self, loop: AbstractEventLoop) -> None:
         pass
@@ -235,6 +240,15 @@ class FakeClient:
         self.flush_until = deadline
         self.clock.advance(min(self.flush_takes, deadline.remaining(self.clock.now)))
         return self.flushed
+
+    def refused(self) -> Count:
+        return self.in_vain
+
+    def add_refused(self, count: Count) -> None:
+        self.in_vain = count
+
+    def starts(self, launch: str) -> Starts:  # noqa: ARG002  it knows one
+        return self.started
 
     def finish(self, finish: Finish, deadline: Deadline) -> str | None:  # noqa: ARG002  it answers at once
         self.done.append("finish")
