@@ -231,6 +231,20 @@ class LaunchFinalizer:
         if self._ended:
             LIFETIME.leave(self._ending)
 
+    def started(self, timeout: float) -> str | None:
+        """Give the uuid of the client's launch, waiting so many seconds at most for the answer to its start.
+
+        None where the client has started none, its start failed, or it was not answered in time.
+        """
+        client = self._finalizer.client
+        if client is None or self._flights.foreign:
+            return None
+        try:
+            return client.launch(Deadline.after(timeout, self._finalizer.clock.monotonic(), self._ending.limit))
+        except RuntimeError as error:
+            logger.info("there is no launch: %s", error)
+            return None
+
     def pending(self) -> Pending:
         """Tell what the client still holds; None for what cannot be known."""
         return self._finalizer.client.pending() if self._finalizer.client else Pending(0, 0)

@@ -8,13 +8,16 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from threading import Event
+from time import monotonic
 from typing import TYPE_CHECKING, Any
+from uuid import UUID
 
 from rp_finalizer.deadline import Deadline
 from rp_finalizer.errors import SettingsError
 from rp_finalizer.failures import failure_of, tries
 from rp_finalizer.finalizer import Finalizer, Target
-from rp_finalizer.ports import LaunchQuery
+from rp_finalizer.launch import LaunchRef
+from rp_finalizer.ports import LaunchQuery, Meaning
 from rp_finalizer.reportportal.client_kinds import adapt, connection_of
 from rp_finalizer.reportportal.credentials import ApiKey, PasswordGrant
 from rp_finalizer.reportportal.launch_sources import (
@@ -38,11 +41,12 @@ from rp_finalizer.system_clock import SystemClock
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
-    from rp_finalizer.launch import Launch, LaunchRef
+    from rp_finalizer.launch import Launch
     from rp_finalizer.ports import Answer, Clock, LastResort, LaunchSource, ReportingClient, Retry
     from rp_finalizer.report import Failure
     from rp_finalizer.reportportal.credentials import Credentials
     from rp_finalizer.reportportal.diagnosis import Check
+    from rp_finalizer.reportportal.run_files import FileStates
     from rp_finalizer.setting_sources import Layer
     from rp_finalizer.settings import OAuth
 
@@ -70,6 +74,12 @@ class Search:
     """What was found in what the run printed."""
     name: str | None = None
     """The launch's name on the server, where it must be the only one in progress."""
+    before: FileStates | None = None
+    """The files as they were before the one run whose launch is meant; None: whichever launch is named.
+
+    A file that has not changed since names an earlier run's launch, and the environment somebody else's: neither
+    counts. What the run printed comes first then.
+    """
 
 
 def build_finalizer(
@@ -86,7 +96,9 @@ def build_finalizer(
     api, target, missing = _connect(settings)
     shim = adapt(client, api, retry) if client is not None else None
     return Finalizer(
-        resolver=Resolver(_sources(client, shim, launch, settings), _last_resorts(search, api, retry)),
+        resolver=Resolver(
+            _sources(client, shim, launch, settings, search), _last_resorts(settings, search, api, retry)
+        ),
         retry=retry,
         clock=clock,
         settings=settings,
@@ -133,25 +145,31 @@ def _build_credentials(given: str | OAuth, transport: Transport) -> Credentials:
     return ApiKey(given) if isinstance(given, str) else PasswordGrant(given, transport)
 
 
-def _sources(client: Any, shim: ReportingClient | None, launch: object, settings: Settings) -> list[LaunchSource]:
+def _sources(
+    client: Any, shim: ReportingClient | None, launch: object, settings: Settings, search: Search
+) -> list[LaunchSource]:
     """Give the places to look for the launch, in the promised order."""
     sources: list[LaunchSource] = []
     if launch is not None:
         sources.append(ArgumentSource(launch))
     if shim is not None:
         sources.append(ClientSource(shim, f"the {type(client).__name__}"))
+    if search.before is not None:
+        return sources
     sources.append(EnvironmentSource(os.environ))
     if settings.launch_file is not None:
         sources.append(LaunchFileSource(settings.launch_file))
     return sources
 
 
-def _last_resorts(search: Search, api: RestApi | None, retry: Retry) -> list[LastResort]:
-    sources: list[LastResort] = []
-    if search.agent_files is not None:
-        sources.append(AgentFileSource(search.agent_files))
-    if search.log is not None:
-        sources.append(LogSource(search.log))
+def _last_resorts(settings: Settings, search: Search, api: RestApi | None, retry: Retry) -> list[LastResort]:
+    agents = [] if search.agent_files is None else [AgentFileSource(search.agent_files, search.before)]
+    log = [] if search.log is None else [LogSource(search.log)]
+    sources: list[LastResort] = [*agents, *log]
+    if search.before is not None:
+        path = settings.launch_file
+        file = [LaunchFileSource(path)] if path is not None and search.before.changed(path) else []
+        sources = [*log, *file, *agents]
     if search.name is not None and api is not None:
         sources.append(ServerSource(api, retry, LaunchQuery(name=search.name)))
     return sources
@@ -185,6 +203,22 @@ def look_at(ref: LaunchRef, settings: Settings, telling: Callable[[str], None]) 
     if not answer.launch.status.final:
         open_items = target.api.items_in_progress(answer.launch.id, deadline).count
     return Sight(answer.launch, target.page(answer.launch), open_items)
+
+
+def knock(settings: Settings, seconds: float) -> Failure | None:
+    """Say what keeps a test run from reporting; None where nothing does, as far as one harmless question can tell.
+
+    Asked is for a launch that does not exist: who is told that it does not has the right key for the right project.
+    Takes `seconds` at most. Raises `SettingsError` when the connection is not set.
+    """
+    settings.require_connection()
+    _, target, _ = _connect(settings)
+    assert target is not None  # noqa: S101  the line before the last has seen to it
+    ref = LaunchRef(uuid=str(UUID(int=0)))
+    answer = target.look_up(ref, Deadline.after(seconds, monotonic()))
+    target.api.close()
+    known = answer.ok or answer.meaning is Meaning.UNKNOWN_LAUNCH
+    return None if known else failure_of(answer, None, target.project)
 
 
 def diagnose(

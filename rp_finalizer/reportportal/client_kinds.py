@@ -44,12 +44,21 @@ _SHIMS: tuple[tuple[str, str, _Shim], ...] = (
 
 def adapt(client: Any, api: RestApi | None, retry: Retry) -> ReportingClient:
     """Give the shim for a client. Nothing is imported: whose class is not loaded has no instance."""
-    sender = LogSender(api, retry)
+    shim = _shim_for(client)
+    return DuckClient(client) if shim is None else shim(client, LogSender(api, retry))
+
+
+def is_reporting_client(candidate: Any) -> bool:
+    """Tell the clients of reportportal-client from other objects, such as a test's stand-in for one."""
+    return _shim_for(candidate) is not None
+
+
+def _shim_for(client: Any) -> _Shim | None:
     for module, name, shim in _SHIMS:
         kind = getattr(sys.modules.get(module), name, None)
-        if kind is not None and isinstance(client, kind):
-            return shim(client, sender)
-    return DuckClient(client)
+        if isinstance(kind, type) and isinstance(client, kind):
+            return shim
+    return None
 
 
 def connection_of(client: Any) -> dict[str, Any]:

@@ -94,10 +94,12 @@ class Settings:
     connect_timeout: float = setting(5.0, seconds(above=0), "wait for a connection", variable="RP_CONNECT_TIMEOUT")
     read_timeout: float = setting(10.0, seconds(above=0), "wait for the next bytes", variable="RP_READ_TIMEOUT")
 
+    enabled: bool = setting(default=True, kind=kinds.SWITCH, meaning="act in pytest while its agent reports")
     timeout: float = setting(30.0, seconds(above=0), "for the whole finalization")
     flush_timeout: float = setting(20.0, seconds(), "at most, for delivering what the client holds back")
     confirm_timeout: float = setting(10.0, seconds(), "at most, for reading the launch back")
     stable_for: float = setting(5.0, seconds(), "a launch must stand still before v1 takes it from a silent v2")
+    client_timeout: float = setting(10.0, seconds(above=0), "read timeout for pytest's agent where it has none")
     grace: float = setting(8.0, seconds(above=0), "for the whole finalization after a signal")
     delay_before_terminate: float = setting(0.0, seconds(), "a fixed wait before the client is closed")
     delay_after_terminate: float = setting(0.0, seconds(), "a fixed wait after the client is closed")
@@ -109,7 +111,11 @@ class Settings:
     status_on_signal: str | None = setting(
         "interrupted", choice(*FINISH_STATUSES), "status sent when a signal ends the run"
     )
+    status_on_crash: str | None = setting(
+        "interrupted", choice(*FINISH_STATUSES), "status sent when the process of the run dies"
+    )
     finish_borrowed: bool = setting(default=False, kind=kinds.SWITCH, meaning="finish a launch of somebody else's")
+    guard_client: bool = setting(default=True, kind=kinds.SWITCH, meaning="take over the finish of pytest's agent")
     signals: bool = setting(default=True, kind=kinds.SWITCH, meaning="act on signals and at the exit")
     launch_file: Path | None = setting(None, kinds.PATH, "file the launch uuid is written to, and read from")  # noqa: RUF009
     report_file: Path | None = setting(None, kinds.PATH, "file the JSON report is written to")  # noqa: RUF009

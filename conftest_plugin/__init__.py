@@ -1,0 +1,1 @@
+"""The pytest plugin of rp-finalizer; it is on wherever pytest-reportportal reports."""

@@ -1,0 +1,201 @@
+"""One session that the agent reports: prepared, guarded, finished and told."""
+
+from __future__ import annotations
+
+from contextlib import ExitStack, contextmanager, nullcontext
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from conftest_plugin.agent import Agent
+from conftest_plugin.summary import write_block, write_line
+from rp_finalizer.errors import SettingsError
+from rp_finalizer.launch_finalizer import LaunchFinalizer
+from rp_finalizer.lifetime import LIFETIME
+from rp_finalizer.outcome import ErrorKind, Outcome
+from rp_finalizer.redaction import Redaction
+from rp_finalizer.report import Count, Failure, Report
+from rp_finalizer.report_file import write_report
+from rp_finalizer.reportportal.client_kinds import is_reporting_client
+from rp_finalizer.setting_sources import from_arguments
+from rp_finalizer.settings import SLOTS
+from rp_finalizer.wiring import knock
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+    from contextlib import AbstractContextManager
+
+    from rp_finalizer.settings import Settings
+
+_OUTAGE = "rp_finalizer_outage"
+_HANDED_OVER = "rp_finalizer"
+"""What a worker's counts are called in what it gives the controller."""
+_WORTH_TELLING = 0.5
+"""Seconds of waiting before a line says what for."""
+
+
+class Reporting:
+    """What the plugin does in one session, on a controller, a worker, or alone.
+
+    Nothing that ReportPortal or the network does raises anything here, and no test's result changes.
+    """
+
+    def __init__(self, config: pytest.Config, settings: Settings) -> None:
+        self._config = config
+        self._agent = Agent(config)
+        self._is_worker = hasattr(config, "workerinput")
+        self._settings = settings
+        self._problem: str | None = None
+        """Why the connection is not fit to be used by us."""
+        self._finalizer: LaunchFinalizer | None = None
+        self._report: Report | None = None
+        self._notes: list[str] = []
+        self._ending_since: float | None = None
+        self._told_waiting = False
+        self._told = False
+        self._undo = ExitStack()
+
+    def prepare(self) -> None:
+        """Before the agent starts: bound what it waits for, and look whether anybody answers it at all."""
+        self._redact()
+        self._agent.limit_reads(self._settings.client_timeout)
+        self._undo.enter_context(self._agent.not_waiting_for_launch())
+        if self._is_worker:
+            self._settings = self._settings.replace(launch_file="none", report_file="none")
+        try:
+            self._settings = self._settings.under(
+                from_arguments(self._agent.connection(), SLOTS, origin="pytest-reportportal's rp_{name}")
+            )
+            trouble = None if self._is_worker else knock(self._settings, self._settings.client_timeout)
+        except SettingsError as error:
+            self._problem = "; ".join(error.problems)
+            return
+        if trouble is not None and trouble.kind in _NOBODY_THERE and trouble.status is None:
+            self._report_nothing(trouble)
+
+    def begin(self) -> None:
+        """After the agent's start: guard its client, or tell that there is nothing to guard."""
+        if self._report is not None or self._problem is not None:
+            return
+        client = self._agent.client
+        if client is None or not self._agent.reports:
+            self._report_nothing(self._why_nothing())
+            return
+        if not is_reporting_client(client):
+            # Somebody's own, or a test's stand-in for one.
+            return
+        finalizer = LaunchFinalizer(client, settings=self._settings, telling=self._tell_waiting)
+        launch = finalizer.started(self._settings.client_timeout)
+        if launch is None:
+            self._report_nothing(self._why_nothing())
+            return
+        self._finalizer = finalizer
+        if self._settings.guard_client:
+            finalizer.guard()
+        else:
+            finalizer.watch()
+
+    @contextmanager
+    def configuring(self, node: Any) -> Iterator[None]:
+        """Have a worker told the launch, or that nothing is reported."""
+        if not self._agent.reports:
+            node.workerinput[_OUTAGE] = True
+        launch = self._finalizer.started(0.0) if self._finalizer is not None else None
+        sending: AbstractContextManager[None] = nullcontext() if launch is None else self._agent.without_client(launch)
+        with sending:
+            yield
+
+    def worker_ended(self, node: Any, error: object) -> None:
+        """Add up what a worker could not report; note one that crashed."""
+        if error is not None:
+            name = getattr(getattr(node, "gateway", None), "id", "a worker")
+            self._notes.append(f"worker {name} crashed: its last logs are lost, its open items end as interrupted")
+            return
+        counts = getattr(node, "workeroutput", {}).get(_HANDED_OVER)
+        if counts and self._finalizer is not None:
+            self._finalizer.add_refused(Count(*counts["refused"]))
+            logs = counts["abandoned"][1]
+            if logs:
+                self._notes.append(f"{logs} logs of a worker could not be delivered")
+
+    def finishing(self) -> None:
+        """Before the agent's end: keep signals from tearing it apart, and the agent from waiting for a day."""
+        self._ending_since = monotonic()
+        LIFETIME.hold()
+        left = self._agent.forget_open_items()
+        if left and not self._is_worker:
+            self._notes.append(f"{left} items were still open: they end as interrupted")
+
+    def finish(self, session: pytest.Session) -> None:
+        """After the agent's end, whatever that did: see to the launch, once more where it was not seen to."""
+        try:
+            if self._finalizer is not None:
+                self._report = self._finalizer.terminate()
+            if self._is_worker:
+                self._hand_over()
+        finally:
+            held = LIFETIME.let_go()
+        if held is not None and session.exitstatus in _WELL:
+            session.exitstatus = pytest.ExitCode.INTERRUPTED
+        unfinished = self._report is not None and not _good(self._report)
+        if self._settings.strict and not self._is_worker and unfinished and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def tell(self) -> None:
+        """Print the block, once, and tell whoever else is to know."""
+        if self._told or self._is_worker:
+            return
+        self._told = True
+        write_block(self._config, self._report, self._problem, self._notes)
+
+    def close(self) -> None:
+        """Leave everything as it was."""
+        if self._finalizer is not None:
+            self._finalizer.unguard()
+        self._undo.close()
+
+    def _redact(self) -> None:
+        connection = self._agent.connection()
+        redaction = Redaction([connection.get(name) for name in ("api_key", "oauth_password", "oauth_client_secret")])
+        redaction.install()
+        self._undo.callback(redaction.uninstall)
+
+    def _why_nothing(self) -> Failure:
+        trouble = knock(self._settings, self._settings.client_timeout)
+        return trouble or Failure(
+            ErrorKind.REJECTED,
+            "the server did not start a launch",
+            "see its answer in the log of reportportal_client: pytest -o log_cli=true -o log_cli_level=WARNING",
+        )
+
+    def _report_nothing(self, trouble: Failure) -> None:
+        self._agent.give_up()
+        endpoint, project = self._settings.endpoint, self._settings.project
+        self._report = Report(Outcome.NOT_STARTED, endpoint=str(endpoint), project=project, error=trouble)
+        if self._settings.report_file is not None and not self._is_worker:
+            write_report(self._report, self._settings.report_file)
+
+    def _hand_over(self) -> None:
+        output = getattr(self._config, "workeroutput", None)
+        if output is not None and self._report is not None:
+            refused, abandoned = self._report.refused, self._report.abandoned
+            output[_HANDED_OVER] = {
+                "refused": (refused.requests, refused.logs),
+                "abandoned": (abandoned.requests, abandoned.logs),
+            }
+
+    def _tell_waiting(self, sentence: str) -> None:
+        since = self._ending_since
+        if since is None or self._told_waiting or self._is_worker or monotonic() - since < _WORTH_TELLING:
+            return
+        self._told_waiting = True
+        write_line(self._config, f"ReportPortal: {sentence}")
+
+
+def _good(report: Report) -> bool:
+    return report.outcome is None or report.outcome.good
+
+
+_NOBODY_THERE = frozenset({ErrorKind.UNAVAILABLE, ErrorKind.TIMEOUT})
+_WELL = frozenset({pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED})
