@@ -7,12 +7,13 @@ WORKERS ?= auto
 CLIENTS ?= 5.5.0 5.6.* 5.7.*
 CLIENT_TESTS := tests/contract tests/integration/test_promises.py tests/integration/test_finishing.py
 
-.PHONY: help demo test test-clients check bench format clean
+.PHONY: help demo test test-clients test-endings check bench format clean
 
 help:
 	@echo "make demo          a launch loses its process and is finished all the same (no ReportPortal needed)"
-	@echo "make test          all tests"
+	@echo "make test          all tests but the slow ones"
 	@echo "make test-clients  the tests of finishing, with each supported version of reportportal-client"
+	@echo "make test-endings  the slow tests: every way of ending a run, with every kind of client"
 	@echo "make check         format, lint, types, layers"
 	@echo "make bench         what finishing costs, as tables"
 	@echo "make format        put the code into the project's format"
@@ -39,6 +40,9 @@ test-clients:
 			--editable '.[server,test]' "reportportal-client==$$version" && \
 		"$$home/bin/python" -m pytest -n $(WORKERS) -p no:cacheprovider $(CLIENT_TESTS) || exit 1; \
 	done
+
+test-endings: .venv/ready
+	$(BIN)/pytest -n $(WORKERS) --dist worksteal -m slow
 
 check: .venv/ready
 	$(BIN)/ruff format --check .

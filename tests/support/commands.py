@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 SCRIPT = Path(sys.executable).with_name("rp-finalize")
 PATIENCE = 60.0
 """Seconds until a process that does not end is a failed test."""
+OUTSIDE = ("RP_", "LAUNCH_", "COVERAGE_", "PYTEST_", "GITHUB_", "CI")
+"""What variables begin with that belong to whoever runs the tests."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +72,13 @@ class Commands:
                 process.kill()
 
     def _environ(self) -> dict[str, str]:
-        kept = {name: text for name, text in os.environ.items() if not name.startswith(("RP_", "LAUNCH_", "COVERAGE_"))}
-        return {**kept, "PYTHONWARNINGS": "default", **self.variables}
+        return environment(**self.variables)
+
+
+def environment(**variables: str) -> dict[str, str]:
+    """Give the tests' environment with these variables, and without what would tell a process where it runs."""
+    kept = {name: text for name, text in os.environ.items() if not name.startswith(OUTSIDE)}
+    return {**kept, "PYTHONWARNINGS": "default", **variables}
 
 
 def ended(process: subprocess.Popen[str], stdin: str | None = None) -> Ended:
