@@ -51,6 +51,23 @@ class _BeforeAgent:
 
         reporting = config.stash[_REPORTING] = Reporting(config, settings)
         reporting.prepare()
+        config.pluginmanager.register(_DuringTests(reporting), "rp-finalizer-during-tests")
+
+
+class _DuringTests:
+    """What is done around every test of a session that is reported."""
+
+    def __init__(self, reporting: Reporting) -> None:
+        self._reporting = reporting
+
+    @pytest.hookimpl(wrapper=True, trylast=True)
+    def pytest_runtest_protocol(self, item: pytest.Item) -> Generator[None, Any, Any]:
+        """Tell the truth about a test that Ctrl-C, a signal or `pytest.exit` ended, before the agent reports it."""
+        try:
+            return (yield)
+        except BaseException:
+            self._reporting.interrupted(item)
+            raise
 
 
 @pytest.hookimpl(trylast=True)

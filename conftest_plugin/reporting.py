@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import ExitStack, contextmanager, nullcontext
+from dataclasses import replace
 from time import monotonic
 from typing import TYPE_CHECKING, Any
 
@@ -10,6 +11,7 @@ import pytest
 
 from conftest_plugin.agent import Agent
 from conftest_plugin.summary import write_block, write_line
+from conftest_plugin.workers import Workers, name_of
 from rp_finalizer.errors import SettingsError
 from rp_finalizer.launch_finalizer import LaunchFinalizer
 from rp_finalizer.lifetime import LIFETIME
@@ -49,6 +51,7 @@ class Reporting:
         self._problem: str | None = None
         """Why the connection is not fit to be used by us."""
         self._finalizer: LaunchFinalizer | None = None
+        self._workers = Workers()
         self._report: Report | None = None
         self._notes: list[str] = []
         self._ending_since: float | None = None
@@ -99,6 +102,7 @@ class Reporting:
     @contextmanager
     def configuring(self, node: Any) -> Iterator[None]:
         """Have a worker told the launch, or that nothing is reported."""
+        self._workers.add(node)
         if not self._agent.reports:
             node.workerinput[_OUTAGE] = True
         launch = self._finalizer.started(0.0) if self._finalizer is not None else None
@@ -109,8 +113,9 @@ class Reporting:
     def worker_ended(self, node: Any, error: object) -> None:
         """Add up what a worker could not report; note one that crashed."""
         if error is not None:
-            name = getattr(getattr(node, "gateway", None), "id", "a worker")
-            self._notes.append(f"worker {name} crashed: its last logs are lost, its open items end as interrupted")
+            self._notes.append(
+                f"worker {name_of(node)} crashed: its last logs are lost, its open items end as interrupted"
+            )
             return
         counts = getattr(node, "workeroutput", {}).get(_HANDED_OVER)
         if counts and self._finalizer is not None:
@@ -123,9 +128,22 @@ class Reporting:
         """Before the agent's end: keep signals from tearing it apart, and the agent from waiting for a day."""
         self._ending_since = monotonic()
         LIFETIME.hold()
+        if self._finalizer is not None and self._finalizer.signalled and not self._is_worker:
+            self._end_in_time(self._finalizer)
         left = self._agent.forget_open_items()
         if left and not self._is_worker:
             self._notes.append(f"{left} items were still open: they end as interrupted")
+
+    def _end_in_time(self, finalizer: LaunchFinalizer) -> None:
+        """After a signal: see to the launch at once, for pytest-xdist may take longer to end its workers."""
+        if LIFETIME.doomed:
+            self._workers.terminate()
+        self._workers.wait(self._settings.grace / 3)
+        finalizer.terminate()
+
+    def interrupted(self, item: pytest.Item) -> None:
+        """Have a test that did not come to its end reported as that."""
+        self._agent.interrupted(item)
 
     def finish(self, session: pytest.Session) -> None:
         """After the agent's end, whatever that did: see to the launch, once more where it was not seen to."""
@@ -171,6 +189,8 @@ class Reporting:
 
     def _report_nothing(self, trouble: Failure) -> None:
         self._agent.give_up()
+        if trouble.kind in _NOBODY_THERE:
+            trouble = replace(trouble, hint="the tests ran all the same; run them again when ReportPortal answers")
         endpoint, project = self._settings.endpoint, self._settings.project
         self._report = Report(Outcome.NOT_STARTED, endpoint=str(endpoint), project=project, error=trouble)
         if self._settings.report_file is not None and not self._is_worker:

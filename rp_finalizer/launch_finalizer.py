@@ -98,6 +98,11 @@ class LaunchFinalizer:
         self._calls = GuardedCalls(self.finish, self.terminate, shim) if shim is not None else None
 
     @property
+    def signalled(self) -> bool:
+        """Whether a signal ends the run, so that the time for its end is `grace`."""
+        return self._ending.signalled
+
+    @property
     def report(self) -> Report | None:
         """The last report; None before the first."""
         return self._report

@@ -102,6 +102,7 @@ class Signals:
         return held
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
+        __tracebackhide__ = True  # a test runner shows the line that was interrupted, not this one
         earlier = self._earlier[number]
         if os.getpid() != self._pid or not self.installed:
             # In a forked child, or called by a handler that remembers us: as if we had never been here.
@@ -147,6 +148,7 @@ def _set_default(number: int) -> None:
 
 
 def _raised_by(earlier: Any, number: int, frame: FrameType | None) -> BaseException | None:
+    __tracebackhide__ = True  # as above
     if earlier is signal.SIG_DFL:
         return Terminated(number)
     try:
