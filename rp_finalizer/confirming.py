@@ -29,6 +29,8 @@ class Move(Enum):
     """It has stood still for long enough to ask whether anything in it is still open."""
     PASS_THE_QUEUE = auto()
     """Nothing in it is open and nothing moves: the queued finish is lost, and v1 does no harm."""
+    SEND_AGAIN = auto()
+    """It was still final from before when our finish was refused for that, and is open now."""
     GONE = auto()
     """It was there and is not any more: deleted."""
 
@@ -50,6 +52,10 @@ class Watch:
     """As counted in the present state; None before."""
     earlier_ends: frozenset[int] = frozenset()
     """The end times of an earlier try of ours, whose outcome was not final."""
+    disbelieve_until: float = 0.0
+    """Until when another's end proves nothing: a rerun takes up a launch that is final until its start is applied."""
+    too_soon: bool = False
+    """Whether a finish was refused because the launch was final, when that proved nothing."""
     unknown: bool = False
     """Whether the server said, at the last reading that told anything, that it does not know the launch."""
 
@@ -67,7 +73,16 @@ class Watch:
 
     def sending(self, end_ms: int) -> Self:
         """Add a finish that is sent."""
-        return replace(self, sent_ends=self.sent_ends | {end_ms})
+        return replace(self, sent_ends=self.sent_ends | {end_ms}, too_soon=False)
+
+    def refused_as_final(self, now: float) -> Self:
+        """Add that a finish, or a stop, found the launch final."""
+        return replace(self, too_soon=now < self.disbelieve_until)
+
+    def at_last(self, now: float) -> Move:
+        """Decide when there is no time for another reading: whose doubt is over now is believed."""
+        doubting = now < self.disbelieve_until
+        return replace(self, disbelieve_until=self.disbelieve_until if doubting else 0.0).next_move()
 
     def next_move(self) -> Move:
         """Decide. Every state has exactly one answer."""
@@ -77,7 +92,9 @@ class Watch:
         if self.unknown:
             return Move.GONE
         if self.launch.status.final:
-            return Move.CLAIM if self.launch.end_ms in self.sent_ends | self.earlier_ends else Move.YIELD
+            return self._move_when_final(self.launch)
+        if self.too_soon:
+            return Move.SEND_AGAIN
         if self.launch.start_ms >= max(self.sent_ends):
             # Also within one millisecond: the server compares microseconds, and we read no finer than this.
             return Move.SEND_LATER_END
@@ -86,3 +103,8 @@ class Watch:
         if self.open_items is None:
             return Move.COUNT_OPEN_ITEMS
         return Move.PASS_THE_QUEUE if self.open_items == 0 else Move.LOOK_AGAIN
+
+    def _move_when_final(self, launch: Launch) -> Move:
+        if launch.end_ms in self.sent_ends | self.earlier_ends:
+            return Move.CLAIM
+        return Move.LOOK_AGAIN if self.seen_at < self.disbelieve_until else Move.YIELD

@@ -7,6 +7,7 @@ finish: that would be one more round trip, and the confirming read tells the sam
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
@@ -14,16 +15,15 @@ from typing import TYPE_CHECKING
 from rp_finalizer import failures
 from rp_finalizer.backoff import TOO_LATE, exponential
 from rp_finalizer.confirming import Move, Watch
+from rp_finalizer.deadline import Deadline
+from rp_finalizer.finish import Finish
 from rp_finalizer.outcome import Outcome, Step, StepResult
 from rp_finalizer.ports import Answer, Attempted, Meaning
 from rp_finalizer.report import Failure
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
     from threading import Event
 
-    from rp_finalizer.deadline import Deadline
-    from rp_finalizer.finish import Finish
     from rp_finalizer.launch import LaunchRef
     from rp_finalizer.ports import Clock, LaunchApi, Retry
     from rp_finalizer.trace import Trace
@@ -37,9 +37,11 @@ OWN_ERRORS_BEFORE_V1 = 3
 _TAKEN = frozenset({Meaning.OK, Meaning.ALREADY_FINISHED})
 _REFUSED = frozenset({Meaning.REJECTED, Meaning.TOO_EARLY})
 _CLEAR_REFUSALS = frozenset({Meaning.UNAUTHORIZED, Meaning.FORBIDDEN, Meaning.UNKNOWN_PROJECT, Meaning.REJECTED})
-_ENDS = frozenset({Move.CLAIM, Move.YIELD, Move.GONE})
+_FINAL = frozenset({Move.CLAIM, Move.YIELD})
+_ENDS = frozenset({Move.CLAIM, Move.YIELD, Move.SEND_AGAIN, Move.GONE})
 
 Ending = tuple[Outcome, Failure | None]
+_Call = Callable[[str, Finish, Deadline], Answer]
 
 
 @dataclass(slots=True)
@@ -83,14 +85,18 @@ class Delivery:
         if launch is None:
             return Outcome.FAILED, self._failure(read.answer, read)
         if launch.status.final:
-            ours = launch.end_ms in self.watch.earlier_ends
-            return Outcome.FINISHED if ours else Outcome.ALREADY_FINISHED, None
+            move = self.watch.next_move()
+            if move is Move.LOOK_AGAIN:
+                self.watch = self.watch.refused_as_final(self._now())
+                move, _ = self._look(self._confirm_deadline(), ends=_ENDS)
+            if move is not Move.SEND_AGAIN:
+                return Outcome.FINISHED if move is Move.CLAIM else Outcome.ALREADY_FINISHED, None
         self._end_after_start()
 
         def stop(uuid: str, finish: Finish, deadline: Deadline) -> Answer:  # noqa: ARG001  the form of a finish
             return self.api.stop(launch.id, finish, deadline)
 
-        return self._done_when_answered(self._send(Step.FINISH, stop))
+        return self._done_when_answered(Step.FINISH, stop, self._send(Step.FINISH, stop))
 
     def _follow(self, sent: Attempted) -> Ending:
         """Look until the launch is final, the rules ask for another call, or the time is up."""
@@ -100,6 +106,8 @@ class Delivery:
             match move:
                 case Move.SEND_LATER_END:
                     self._end_after_start()
+                    sent = self._send(Step.FINISH, self.api.finish_queued)
+                case Move.SEND_AGAIN:
                     sent = self._send(Step.FINISH, self.api.finish_queued)
                 case Move.PASS_THE_QUEUE:
                     return self._fall_back(queued=sent.answer.meaning in _TAKEN)
@@ -120,13 +128,16 @@ class Delivery:
             # What v2 took may still be worked off.
             seconds = self._now() - self.begun
             return Outcome.ACCEPTED, failures.not_shown(self.ref, seconds, open_items=self.watch.open_items)
-        return self._done_when_answered(sent)
+        return self._done_when_answered(Step.FALLBACK, self.api.finish_now, sent)
 
-    def _done_when_answered(self, sent: Attempted) -> Ending:
-        if sent.answer.meaning not in _TAKEN:
-            return Outcome.FAILED, self._failure(sent.answer, sent)
-        move, last = self._look(self._confirm_deadline(), ends=_ENDS)
-        return self._ending(move, last, sent)
+    def _done_when_answered(self, step: Step, call: _Call, sent: Attempted) -> Ending:
+        until = self._confirm_deadline()
+        while sent.answer.meaning in _TAKEN:
+            move, last = self._look(until, ends=_ENDS)
+            if move is not Move.SEND_AGAIN:
+                return self._ending(move, last, sent)
+            sent = self._send(step, call)
+        return Outcome.FAILED, self._failure(sent.answer, sent)
 
     def _ending(self, move: Move, last: Answer, sent: Attempted) -> Ending:
         """Say what it means that the looking ended so, with this last reading."""
@@ -153,7 +164,7 @@ class Delivery:
             self.watch = self.watch.saw(read.answer.launch, self._now())
         return read
 
-    def _send(self, step: Step, call: Callable[[str, Finish, Deadline], Answer]) -> Attempted:
+    def _send(self, step: Step, call: _Call) -> Attempted:
         """Send until the answer is clear; a finish whose answer was lost is read back before it is repeated."""
         self.watch = self.watch.sending(self.finish.end_ms)
         answers: list[Answer] = []
@@ -161,7 +172,7 @@ class Delivery:
         def attempt() -> Answer:
             if answers and answers[-1].sent:
                 seen = self.api.launch_by_uuid(self._uuid, self.deadline)
-                if seen.launch is not None and seen.launch.status.final:
+                if seen.launch is not None and self.watch.saw(seen.launch, self._now()).next_move() in _FINAL:
                     return Answer(Meaning.ALREADY_FINISHED, launch=seen.launch, status=seen.status)
             answers.append(call(self._uuid, self.finish, self.deadline))
             return answers[-1]
@@ -177,6 +188,8 @@ class Delivery:
                 last = attempted.telling or attempted.answer
                 note.result = StepResult.TIMED_OUT if last.timed_out else StepResult.FAILED
                 note.detail = last.message
+        if attempted.answer.meaning is Meaning.ALREADY_FINISHED:
+            self.watch = self.watch.refused_as_final(self._now())
         return attempted
 
     def _look(
@@ -200,6 +213,8 @@ class Delivery:
                 if move in ends:
                     return move, answer
                 if not self._pause(looks, answer, until):
+                    if self.watch.at_last(self._now() + TOO_LATE) is Move.YIELD:
+                        return Move.YIELD, answer
                     note.result = StepResult.TIMED_OUT
                     note.detail = f"seen {self.watch.launch.status}" if self.watch.launch else answer.message
                     return Move.LOOK_AGAIN, answer

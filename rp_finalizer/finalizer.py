@@ -76,16 +76,21 @@ class Finalizer:
     ends: dict[str, frozenset[int]] = field(default_factory=dict)
     """By launch uuid: the end times that were sent in tries whose outcome is not final, so that they count as ours."""
 
-    def finalize(self, finish: Finish, deadline: Deadline, *, force_stop: bool = False) -> Report:
+    def finalize(self, finish: Finish, deadline: Deadline, *, force_stop: bool = False, rerun: bool = False) -> Report:
         """Run the sequence within the deadline and report; the client is not closed by it.
 
-        `force_stop` ends the launch by the server's stop call in place of a finish.
+        `force_stop` ends the launch by the server's stop call in place of a finish. `rerun` tells that the client has
+        taken up a launch that was finished: that it still is proves nothing until `confirm_timeout` is over.
         """
-        return _Finalization(self, finish, deadline, force_stop).run()
+        return _Finalization(self, finish, deadline, force_stop, rerun).run()
+
+    def open_anew(self, uuid: str) -> None:
+        """Forget what was sent to a launch that is started again."""
+        self.ends.pop(uuid, None)
 
     def preview(self, deadline: Deadline) -> Report:
         """Resolve the launch and report how a finalization would begin. Nothing is sent but look-ups."""
-        return _Finalization(self, None, deadline, force_stop=False).run()
+        return _Finalization(self, None, deadline, force_stop=False, rerun=False).run()
 
     def release(self) -> None:
         """Let go of idle connections."""
@@ -102,6 +107,7 @@ class _Finalization:
     """None only previews."""
     deadline: Deadline
     force_stop: bool
+    rerun: bool
     started: float = field(init=False)
     budget: float = field(init=False)
     """Seconds there were at the start: of one call, which may have fewer or more than the setting says."""
@@ -144,7 +150,8 @@ class _Finalization:
             return Outcome.NOT_OWNED, None
         if self.launch is not None and self.launch.status.final:
             ours = self.launch.end_ms in self.of.ends.get(self.launch.uuid, ())
-            return Outcome.FINISHED if ours else Outcome.ALREADY_FINISHED, None
+            if ours or not self.rerun:
+                return Outcome.FINISHED if ours else Outcome.ALREADY_FINISHED, None
         self._settle()
         if self.of.target is None:
             return self._by_client_alone(self.finish)
@@ -204,7 +211,12 @@ class _Finalization:
     def _deliver(self, finish: Finish, ref: LaunchRef, target: Target) -> Ending:
         settings, now = self.of.settings, self.of.clock.monotonic()
         earlier = self.of.ends.get(str(ref.uuid), frozenset())
-        watch = Watch(frozenset({finish.end_ms}), settings.stable_for, earlier_ends=earlier)
+        watch = Watch(
+            frozenset({finish.end_ms}),
+            settings.stable_for,
+            earlier_ends=earlier,
+            disbelieve_until=now + settings.confirm_timeout if self.rerun else 0.0,
+        )
         delivery = Delivery(
             api=target.api,
             retry=self.of.retry,

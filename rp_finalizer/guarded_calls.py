@@ -32,7 +32,14 @@ class GuardedCalls:
     out, and told.
     """
 
-    def __init__(self, finish: Callable[..., Report], terminate: Callable[[], Report], client: ReportingClient) -> None:
+    def __init__(
+        self,
+        started: Callable[..., None],
+        finish: Callable[..., Report],
+        terminate: Callable[[], Report],
+        client: ReportingClient,
+    ) -> None:
+        self._started = started
         self._finish = finish
         self._terminate = terminate
         self._client = client
@@ -53,6 +60,10 @@ class GuardedCalls:
     def attach_running_loop(self) -> None:
         """Take note of the loop of this thread."""
         self._client.attach(asyncio.get_running_loop())
+
+    def started_for(self, *, rerun: bool) -> None:
+        """Take note that the client has started a launch."""
+        self._started(rerun=rerun)
 
     def finish_for(self, arguments: dict[str, Any]) -> Any:
         """Finish with what the caller gave, as far as it can be sent."""

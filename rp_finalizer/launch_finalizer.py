@@ -24,6 +24,7 @@ from rp_finalizer.report import UNKNOWN, Count, Failure, Report, StepRecord
 from rp_finalizer.report_file import write_report
 from rp_finalizer.reportportal.guarding import guard, unguard
 from rp_finalizer.single_flight import SingleFlight
+from rp_finalizer.starts import StartsSeen
 from rp_finalizer.wiring import Search, build_finalizer, configure
 
 if TYPE_CHECKING:
@@ -87,6 +88,7 @@ class LaunchFinalizer:
         self._finalizer = build_finalizer(client, launch, self.settings, self._stop, telling, found)
         self._flights: SingleFlight[Report] = SingleFlight(lambda report: report.latches)
         self._ends: dict[str, float] = {}
+        self._starts = StartsSeen()
         self._last_key = "no launch"
         self._closing = threading.Lock()
         self._closed = False
@@ -95,7 +97,7 @@ class LaunchFinalizer:
         self._report: Report | None = None
         self._client = client
         shim = self._finalizer.client
-        self._calls = GuardedCalls(self.finish, self.terminate, shim) if shim is not None else None
+        self._calls = GuardedCalls(self._started, self.finish, self.terminate, shim) if shim is not None else None
 
     @property
     def signalled(self) -> bool:
@@ -274,7 +276,8 @@ class LaunchFinalizer:
 
         def fly() -> Report:
             try:
-                return self._finalizer.finalize(finish, deadline, force_stop=force_stop)
+                rerun = self._starts.rerun(key)
+                return self._finalizer.finalize(finish, deadline, force_stop=force_stop, rerun=rerun)
             finally:
                 self._finalizer.release()
 
@@ -297,8 +300,27 @@ class LaunchFinalizer:
         if not self._flights.foreign:
             now = self._finalizer.clock.monotonic()
             until = deadline.keeping(1 - RESOLVE_SHARE, deadline.remaining(now))
-            self._last_key = self._finalizer.resolver.first_name(until) or self._last_key
+            name = self._finalizer.resolver.first_name(until)
+            if name is not None:
+                self._last_key = name
+                self._open_anew_when_started(name)
         return self._last_key
+
+    def _open_anew_when_started(self, key: str) -> None:
+        """Forget the end of a launch that the client has started again since: a rerun keeps its launch's uuid."""
+        client = self._finalizer.client
+        if client is not None and self._starts.news(key, client.starts(key)):
+            self._flights.open_anew(key)
+            self._finalizer.open_anew(key)
+            self._ends.pop(key, None)
+            self._closed = False
+
+    def _started(self, *, rerun: bool) -> None:
+        """Take note that the guarded client has started a launch, perhaps after it was terminated."""
+        self._starts.note(rerun=rerun)
+        if self._ended:
+            self._ended = False
+            self.watch()
 
     def _status(self) -> str | None:
         """Give what is sent because a signal ends the run."""

@@ -250,8 +250,8 @@ class ReportingClient(Protocol):
         """Add what a copy of the client in another process sent in vain."""
         ...
 
-    def starts(self, launch: str) -> Starts:
-        """Tell how often the client has started this launch since the shim was made."""
+    def starts(self, launch: str) -> Starts | None:
+        """Tell how often the client has started this launch since the shim was made; None where that is not seen."""
         ...
 
     def finish(self, finish: Finish, deadline: Deadline) -> str | None:

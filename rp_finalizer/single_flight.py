@@ -86,6 +86,11 @@ class SingleFlight(Generic[_T]):
         flight = self._flights.get(key)
         return flight.result if flight else None
 
+    def open_anew(self, key: str) -> None:
+        """Forget the result for the key, latched or not: the next call works. Who flies now flies for the past."""
+        self._refuse_fork(key)
+        self._flights.pop(key, None)
+
     def amend(self, key: str, change: Callable[[_T], _T]) -> _T | None:
         """Replace the kept result by a changed one, and give it; None where nothing is kept."""
         self._refuse_fork(key)

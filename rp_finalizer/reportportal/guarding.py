@@ -14,8 +14,12 @@ from typing import TYPE_CHECKING, Any, Protocol
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+START = "start_launch"
 FINISH = "finish_launch"
 ENDS = ("terminate", "close")
+
+_RERUN = 4
+"""The place of `rerun` among the arguments of `start_launch`."""
 
 _ORIGINAL = "_rp_finalizer_original"
 
@@ -31,6 +35,10 @@ class Taken(Protocol):
         """Tell whether the finalizer itself is closing the client, so that the client's own method is meant."""
         ...
 
+    def started_for(self, *, rerun: bool) -> None:
+        """Take note that the client was told to start a launch, or to take up one that there was."""
+        ...
+
     def finish_for(self, arguments: dict[str, Any]) -> Any:
         """Finish with what the caller gave; give what the client's own method would give, once it is done."""
         ...
@@ -43,10 +51,14 @@ class Taken(Protocol):
 def guard(client: Any, taker: Taken) -> None:
     """Make the client's `finish_launch`, `terminate` and `close`, as far as it has them, go to the taker.
 
+    It is told of every `start_launch`, too, which does and gives what it always did.
+
     Raises TypeError for an object whose class cannot be changed.
     """
     original = type(client)
     members: dict[str, Any] = {_ORIGINAL: original, "__reduce_ex__": _reduce, "__doc__": original.__doc__}
+    if callable(getattr(original, START, None)):
+        members[START] = _start_method(original, taker)
     if callable(getattr(original, FINISH, None)):
         members[FINISH] = _finish_method(original, taker)
     members |= {name: _end_method(original, name, taker) for name in ENDS if callable(getattr(original, name, None))}
@@ -66,6 +78,25 @@ def own_method(client: Any, name: str) -> Any:
     if getattr(type(client), _ORIGINAL, None) is None:
         return getattr(client, name, None)
     return getattr(super(type(client), client), name, None)
+
+
+def _start_method(original: type, taker: Taken) -> Callable[..., Any]:
+    def start_launch(self: Any, *positional: Any, **named: Any) -> Any:
+        given = own_method(self, START)(*positional, **named)
+        taker.started_for(rerun=_is_rerun(positional, named))
+        return given
+
+    async def start_launch_awaited(self: Any, *positional: Any, **named: Any) -> Any:
+        given = await own_method(self, START)(*positional, **named)
+        taker.started_for(rerun=_is_rerun(positional, named))
+        return given
+
+    return start_launch_awaited if _awaited(original, START) else start_launch
+
+
+def _is_rerun(positional: tuple[Any, ...], named: dict[str, Any]) -> bool:
+    """Read the argument as the clients have it: by name, or the fifth, behind the attributes."""
+    return bool(named.get("rerun", positional[_RERUN] if len(positional) > _RERUN else False))
 
 
 def _finish_method(original: type, taker: Taken) -> Callable[..., Any]:

@@ -62,10 +62,10 @@ class Refusals:
             self._requests = _sum(self._requests, count.requests)
             self._logs = _sum(self._logs, count.logs)
 
-    def starts(self, launch: str) -> Starts:
-        """Tell how often the client has started a launch."""
+    def starts(self, launch: str) -> Starts | None:
+        """Tell how often the client has started a launch; None where its calls cannot be read."""
         with self._lock:
-            return self._starts.get(launch, Starts())
+            return self._starts.get(launch, Starts()) if self._known else None
 
     def met(self, task: asyncio.Task[Any]) -> bool:
         """Tell whether a request of this task was refused."""
@@ -134,8 +134,8 @@ class WatchedShim:
         """Add what a copy of the client in another process sent in vain."""
         self._refusals.add(count)
 
-    def starts(self, launch: str) -> Starts:
-        """Tell how often the client has started a launch."""
+    def starts(self, launch: str) -> Starts | None:
+        """Tell how often the client has started a launch; None where its calls cannot be seen."""
         return self._refusals.starts(launch)
 
 

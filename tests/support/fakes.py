@@ -223,7 +223,7 @@ class FakeClient:
     flush_until: Deadline | None = None
     in_vain: Count = NOTHING
     """What it tells as refused."""
-    started: Starts = field(default_factory=Starts)
+    started: Starts | None = None
     """What it tells of its starts."""
 
     def attach(self, loop: AbstractEventLoop) -> None:
@@ -247,7 +247,7 @@ class FakeClient:
     def add_refused(self, count: Count) -> None:
         self.in_vain = count
 
-    def starts(self, launch: str) -> Starts:  # noqa: ARG002  it knows one
+    def starts(self, launch: str) -> Starts | None:  # noqa: ARG002  it knows one
         return self.started
 
     def finish(self, finish: Finish, deadline: Deadline) -> str | None:  # noqa: ARG002  it answers at once

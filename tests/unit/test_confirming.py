@@ -15,6 +15,8 @@ bounded = settings(max_examples=100, deadline=None, derandomize=True, database=N
 
 STABLE = 5.0
 WATCH = Watch(frozenset({END_MS}), STABLE)
+RERUN = replace(WATCH, disbelieve_until=10.0)
+"""Of a launch whose old end proves nothing in the first ten seconds."""
 PASSED = replace(LAUNCH, status=LaunchStatus.PASSED, end_ms=END_MS)
 OTHERS = replace(LAUNCH, status=LaunchStatus.INTERRUPTED, end_ms=END_MS + 1)
 GROWN = replace(LAUNCH, statistics={"executions.total": 4})
@@ -45,6 +47,21 @@ def watched(*readings: tuple[float, Launch | None], watch: Watch = WATCH) -> Wat
             id="final with an end time of an earlier try",
         ),
         pytest.param(watched((0, OTHERS)), Move.YIELD, id="final with another end time"),
+        pytest.param(watched((9, OTHERS), watch=RERUN), Move.LOOK_AGAIN, id="final from before a rerun"),
+        pytest.param(watched((9, OTHERS), (10, OTHERS), watch=RERUN), Move.YIELD, id="final for too long for a rerun"),
+        pytest.param(watched((1, PASSED), watch=RERUN), Move.CLAIM, id="a rerun, final with our end time"),
+        pytest.param(
+            watched((1, LAUNCH), watch=RERUN.refused_as_final(0)), Move.SEND_AGAIN, id="a rerun that began after us"
+        ),
+        pytest.param(
+            watched((1, OTHERS), watch=RERUN.refused_as_final(0)), Move.LOOK_AGAIN, id="a rerun that began not yet"
+        ),
+        pytest.param(
+            watched((1, LAUNCH), watch=RERUN.refused_as_final(0).sending(END_MS)), Move.LOOK_AGAIN, id="sent again"
+        ),
+        pytest.param(
+            watched((11, LAUNCH), watch=RERUN.refused_as_final(10)), Move.LOOK_AGAIN, id="refused when that was proof"
+        ),
         pytest.param(watched((0, replace(PASSED, end_ms=None))), Move.YIELD, id="final without an end time"),
         pytest.param(
             watched((0, replace(LAUNCH, end_ms=END_MS))), Move.LOOK_AGAIN, id="an end time alone proves nothing"
@@ -87,6 +104,14 @@ def watched(*readings: tuple[float, Launch | None], watch: Watch = WATCH) -> Wat
 def test_every_state_has_its_move(watch: Watch, move: Move) -> None:
     """What was seen, and when, decides what is done next."""
     assert watch.next_move() is move
+
+
+def test_at_last_an_old_end_is_believed_when_its_time_is_over() -> None:
+    """Where no further reading is possible, the launch of a rerun counts as another's end, and not before its time."""
+    watch = watched((9.9, OTHERS), watch=RERUN)
+    assert watch.at_last(9.95) is Move.LOOK_AGAIN
+    assert watch.at_last(10) is Move.YIELD
+    assert watched((9.9, LAUNCH), watch=RERUN).at_last(10) is Move.LOOK_AGAIN
 
 
 def test_standing_still_must_be_seen() -> None:
