@@ -177,8 +177,8 @@ def test_an_exceptions_traceback_shows_no_secret(listener: Listener) -> None:
     """`logger.exception` shows the traceback with its causes and notes, and no secret, in any handler's format."""
 
     class Anew(logging.Formatter):
-        def formatException(self, ei: Any) -> str:  # noqa: N802  logging's own name
-            return f"told anew: {ei!r}"
+        def format(self, record: logging.LogRecord) -> str:
+            return super().format(record) + (self.formatException(record.exc_info) if record.exc_info else "")
 
     listener.setFormatter(Anew())
     problem = RuntimeError("no connection")
