@@ -17,6 +17,7 @@ if TYPE_CHECKING:
 
 COMMANDS = {
     "finish": "Finish one launch, read it back, and tell what became of it.",
+    "run": "Run a test command, and finish the launch it opened, however it ended.",
     "status": "Show what the server says of a launch.",
     "doctor": "Check all that a finish needs, and say how to mend what fails.",
     "emulator": "Run a ReportPortal-compatible server on this machine.",
@@ -76,7 +77,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(arguments: list[str]) -> int:
     """Run a command; the one place where errors become words and codes."""
-    as_json = "--json" in arguments
+    as_json = "--json" in arguments[: arguments.index("--") if "--" in arguments else None]
     try:
         result = cli.main(arguments, prog_name="rp-finalize", standalone_mode=False)
     except click.UsageError as error:

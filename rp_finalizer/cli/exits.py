@@ -52,8 +52,8 @@ class Interrupted(BaseException):
 
 
 @contextmanager
-def interruptible() -> Iterator[None]:
-    """Let SIGINT and SIGTERM raise `Interrupted` in the main thread, wherever it waits."""
+def interruptible(*numbers: int) -> Iterator[None]:
+    """Let these signals, without any SIGINT and SIGTERM, raise `Interrupted` in the main thread, wherever it waits."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
@@ -61,7 +61,7 @@ def interruptible() -> Iterator[None]:
     def interrupt(number: int, frame: FrameType | None) -> NoReturn:  # noqa: ARG001  the system's signature
         raise Interrupted(number)
 
-    earlier = {number: signal.signal(number, interrupt) for number in (signal.SIGINT, signal.SIGTERM)}
+    earlier = {number: signal.signal(number, interrupt) for number in numbers or (signal.SIGINT, signal.SIGTERM)}
     try:
         yield
     finally:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from rp_finalizer.cli.exits import DONE, Interrupted, exit_code, interruptible
-from rp_finalizer.cli.options import Common, common_options
+from rp_finalizer.cli.options import Common, common_options, not_empty
 from rp_finalizer.cli.output import print_json, print_report
 from rp_finalizer.finish import FINISH_STATUSES
 from rp_finalizer.launch import LaunchRef
@@ -22,12 +22,6 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from rp_finalizer.report import Report
-
-
-def _not_empty(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
-    if value is not None and not value.strip():
-        raise click.BadParameter("it is empty", ctx, param)
-    return value
 
 
 @click.command("finish")
@@ -49,7 +43,7 @@ def _not_empty(ctx: click.Context, param: click.Parameter, value: str | None) ->
 @click.option(
     "--name",
     metavar="NAME",
-    callback=_not_empty,
+    callback=not_empty,
     help="Take the launch in progress that has this name, if there is one only.",
 )
 @click.option("--stop", "force_stop", is_flag=True, help="End it by the server's stop call: at once, as STOPPED.")

@@ -83,6 +83,13 @@ class Common:
         return key
 
 
+def not_empty(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:
+    """Refuse an empty text, as of a variable that is not set."""
+    if value is not None and not value.strip():
+        raise click.BadParameter("it is empty", ctx, param)
+    return value
+
+
 def _columns() -> int:
     """Give the width of the terminal behind stderr, to which stdout need not lead."""
     try:

@@ -17,6 +17,7 @@ from rp_finalizer.failures import with_tries
 from rp_finalizer.outcome import Source, Verdict
 from rp_finalizer.ports import Candidate, SourceRefusedError
 from rp_finalizer.report import Considered
+from rp_finalizer.reportportal.run_files import agent_files
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from rp_finalizer.deadline import Deadline
     from rp_finalizer.launch_lines import LaunchFinder
     from rp_finalizer.ports import LaunchApi, LaunchQuery, ReportingClient, Retry
+    from rp_finalizer.reportportal.run_files import FileStates
 
 LAUNCH_VARIABLES = ("RP_LAUNCH_UUID", "RP_LAUNCH_ID", "LAUNCH_UUID")
 """Environment variables that may name the launch, first wins. Each may hold a uuid or a number."""
@@ -82,6 +84,8 @@ class EnvironmentSource:
 class LaunchFileSource:
     """What stands in the first line of the launch file."""
 
+    requested = None
+
     def __init__(self, path: Path) -> None:
         self._path = path
 
@@ -100,19 +104,21 @@ class AgentFileSource:
 
     `rp-launch-uuid-<uuid>.tmp` and `rplaunch-<uuid>.tmp` are named after the launch and empty (client-javascript,
     `saveLaunchUuidToFile` and `saveLaunchIdToFile`); of `rplaunchinprogress-*.tmp` the content may be the uuid. The
-    newest file comes first.
+    newest file comes first. With the states of `before`, files that have not changed since do not count.
     """
 
     requested = None
-    PATTERNS = ("rp-launch-uuid-*.tmp", "rplaunch-*.tmp", "rplaunchinprogress-*.tmp")
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, before: FileStates | None = None) -> None:
         self._directory = directory
+        self._before = before
 
     def candidates(self, deadline: Deadline) -> list[Candidate]:  # noqa: ARG002  local files
         """Give every uuid in a name or a content; what cannot be read stands in the trace as refused."""
         dated: list[tuple[float, Candidate]] = []
-        for path in (path for pattern in self.PATTERNS for path in self._directory.glob(pattern)):
+        for path in agent_files(self._directory):
+            if self._before is not None and not self._before.changed(path):
+                continue
             try:
                 dated.append((path.stat().st_mtime, self._candidate(path)))
             except OSError as error:

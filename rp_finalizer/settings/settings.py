@@ -166,7 +166,8 @@ class Settings:
                 problems += [layer.unless_set[spec.name] for layer in layers if spec.name in layer.unless_set]
                 continue
             try:
-                values[spec.name] = spec.kind.read(raw)
+                # None was read before, as `none`: no place holds it otherwise.
+                values[spec.name] = None if raw.value is None else spec.kind.read(raw)
                 origins[spec.name] = raw.origin
             except ValueError as error:
                 problems.append(_describe(spec, raw, error))

@@ -237,6 +237,13 @@ def test_everything_that_is_wrong_is_told_at_once(tmp_path: Path) -> None:
     assert str(SettingsError(*told)) == "\n".join(told)
 
 
+@pytest.mark.parametrize("name", ["launch_file", "status_on_signal", "status_on_error"])
+def test_what_was_unset_stays_so_in_a_copy(name: str) -> None:
+    """A setting that somebody set to `none` has no value in a copy with other values, either."""
+    copy = load({f"RP_FINALIZER_{name.upper()}": "none"}).replace(timeout=7).replace(grace=3)
+    assert getattr(copy, name) is None
+
+
 @pytest.mark.parametrize(
     ("low", "high"), [("flush_timeout", "timeout"), ("confirm_timeout", "timeout"), ("retry_initial", "retry_max")]
 )
