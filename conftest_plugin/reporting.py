@@ -94,6 +94,7 @@ class Reporting:
             self._report_nothing(self._why_nothing())
             return
         self._finalizer = finalizer
+        finalizer.keep_launch(launch)
         if self._settings.guard_client:
             finalizer.guard()
         else:

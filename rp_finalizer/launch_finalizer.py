@@ -21,7 +21,7 @@ from rp_finalizer.lifetime import LIFETIME
 from rp_finalizer.outcome import ErrorKind, Outcome, Step, StepResult
 from rp_finalizer.ports import Flushed, Pending
 from rp_finalizer.report import UNKNOWN, Count, Failure, Report, StepRecord
-from rp_finalizer.report_file import write_report
+from rp_finalizer.report_file import write_line, write_report
 from rp_finalizer.reportportal.guarding import guard, unguard
 from rp_finalizer.single_flight import SingleFlight
 from rp_finalizer.starts import StartsSeen
@@ -97,6 +97,8 @@ class LaunchFinalizer:
         self._report: Report | None = None
         self._client = client
         shim = self._finalizer.client
+        if shim is not None and self.settings.launch_file is not None:
+            shim.on_start(self.keep_launch)
         self._calls = GuardedCalls(self._started, self.finish, self.terminate, shim) if shim is not None else None
 
     @property
@@ -251,6 +253,19 @@ class LaunchFinalizer:
         except RuntimeError as error:
             logger.info("there is no launch: %s", error)
             return None
+
+    def keep_launch(self, uuid: str) -> None:
+        """Write the launch's uuid into the launch file, where one is set, for whoever has to finish it later.
+
+        This happens by itself for every launch that the client starts from now on.
+        """
+        path = self.settings.launch_file
+        if path is None or self._flights.foreign:
+            return
+        try:
+            write_line(uuid, path)
+        except OSError as error:
+            logger.warning("launch_file %s cannot be written: %s", path, error)
 
     def pending(self) -> Pending:
         """Tell what the client still holds; None for what cannot be known."""

@@ -250,6 +250,13 @@ class ReportingClient(Protocol):
         """Add what a copy of the client in another process sent in vain."""
         ...
 
+    def on_start(self, tell: Callable[[str], None]) -> None:
+        """Have a function called with the uuid of every launch that the client starts, as far as its calls are seen.
+
+        It is called within the client's own call, which it may not keep waiting.
+        """
+        ...
+
     def starts(self, launch: str) -> Starts | None:
         """Tell how often the client has started this launch since the shim was made; None where that is not seen."""
         ...

@@ -1,4 +1,4 @@
-"""The report as a file."""
+"""The files that are written for others to read: the report, and the launch's uuid."""
 
 from __future__ import annotations
 
@@ -12,12 +12,17 @@ if TYPE_CHECKING:
 
 
 def write_report(report: Report, path: Path) -> None:
-    """Write the report's JSON form, whole or not at all: a reader never finds half of it.
+    """Write the report's JSON form as one line, as `write_line` does."""
+    write_line(report.to_json(), path)
+
+
+def write_line(text: str, path: Path) -> None:
+    """Write a file that holds this line, whole or not at all: a reader never finds half of it.
 
     Folders on the way are made. Links are followed; a file that is there keeps its mode, and what is no regular file,
     such as a pipe, is written into without waiting for anybody. Raises OSError.
     """
-    content = f"{report.to_json()}\n".encode()
+    content = f"{text}\n".encode()
     try:
         mode = path.stat().st_mode
     except FileNotFoundError:

@@ -18,7 +18,7 @@ from rp_finalizer.report import UNKNOWN, Count
 from rp_finalizer.reportportal.answers import Expected, Reply, read_answer
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Callable, Iterator, Mapping
 
 _OURS: ContextVar[bool] = ContextVar("rp_finalizer_own_calls", default=False)
 """Whether the finalizer itself makes the client call."""
@@ -49,6 +49,7 @@ class Refusals:
         self._requests: int | None = 0
         self._logs: int | None = 0
         self._starts: dict[str, Starts] = {}
+        self._started: list[Callable[[str], None]] = []
         self._tasks: WeakSet[asyncio.Task[Any]] = WeakSet()
 
     def count(self) -> Count:
@@ -66,6 +67,10 @@ class Refusals:
         """Tell how often the client has started a launch; None where its calls cannot be read."""
         with self._lock:
             return self._starts.get(launch, Starts()) if self._known else None
+
+    def on_start(self, tell: Callable[[str], None]) -> None:
+        """Have a function called with the uuid of every launch that is started."""
+        self._started.append(tell)
 
     def met(self, task: asyncio.Task[Any]) -> bool:
         """Tell whether a request of this task was refused."""
@@ -111,6 +116,8 @@ class Refusals:
             return
         with self._lock:
             self._starts[launch] = Starts(self._starts.get(launch, Starts()).number + 1, rerun=rerun)
+        for tell in self._started:
+            tell(launch)
 
     def _refuse(self, requests: int, logs: int) -> None:
         with self._lock:
@@ -133,6 +140,10 @@ class WatchedShim:
     def add_refused(self, count: Count) -> None:
         """Add what a copy of the client in another process sent in vain."""
         self._refusals.add(count)
+
+    def on_start(self, tell: Callable[[str], None]) -> None:
+        """Have a function called with the uuid of every launch that the client starts."""
+        self._refusals.on_start(tell)
 
     def starts(self, launch: str) -> Starts | None:
         """Tell how often the client has started a launch; None where its calls cannot be seen."""

@@ -14,12 +14,13 @@ import pytest
 from reportportal_client import RPClient
 from reportportal_client.aio.client import AsyncRPClient, BatchedRPClient, ThreadedRPClient
 
-from rp_finalizer import BlockedLoopError, LaunchFinalizer, Outcome, Report, finalizing
+from rp_finalizer import BlockedLoopError, LaunchFinalizer, Outcome, Report, Step, finalizing
 from rp_finalizer.emulator import CallKind, Emulator, Fault
 from tests.support.reporting import QUICK, now_ms
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
+    from pathlib import Path
 
 KINDS = (RPClient, ThreadedRPClient, BatchedRPClient)
 ITEMS, LOGS = 3, 9
@@ -268,3 +269,26 @@ def test_an_async_client_is_not_waited_for_on_its_own_loop(emulator: Emulator) -
 
     assert asyncio.run(run()).outcome is Outcome.FINISHED
     assert emulator.launches()[-1].status.value == "FAILED"
+
+
+def test_the_launch_file_names_the_launch_while_the_run_reports(reporter: Reporter, tmp_path: Path) -> None:
+    """Whoever has to finish the launch of a run that died finds its uuid there, not an earlier run's."""
+    path = tmp_path / "launch"
+    path.write_text("12345678-1234-1234-1234-123456789abc\n", encoding="utf-8")
+    read: list[str] = []
+
+    def report() -> None:
+        reporter.report()
+        read.append(path.read_text(encoding="utf-8"))
+
+    told = reported(reporter.client, report, launch_file=path)
+    assert read == [f"{reporter.uuid}\n"]
+    assert told.outcome is Outcome.FINISHED
+    assert told.step(Step.RESOLVE).detail is None, "no conflict with what an earlier run left"
+
+
+def test_a_launch_file_that_cannot_be_written_harms_no_run(reporter: Reporter, tmp_path: Path) -> None:
+    """The run reports and is finished as without one."""
+    (tmp_path / "folder").mkdir()
+    report = reported(reporter.client, reporter.report, launch_file=tmp_path / "folder")
+    assert report.outcome is Outcome.FINISHED

@@ -247,6 +247,9 @@ class FakeClient:
     def add_refused(self, count: Count) -> None:
         self.in_vain = count
 
+    def on_start(self, tell: Callable[[str], None]) -> None:
+        pass
+
     def starts(self, launch: str) -> Starts | None:  # noqa: ARG002  it knows one
         return self.started
 
