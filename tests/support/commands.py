@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from contextlib import contextmanager
@@ -79,6 +80,15 @@ def environment(**variables: str) -> dict[str, str]:
     """Give the tests' environment with these variables, and without what would tell a process where it runs."""
     kept = {name: text for name, text in os.environ.items() if not name.startswith(OUTSIDE)}
     return {**kept, "PYTHONWARNINGS": "default", **variables}
+
+
+def heed_interrupts() -> None:
+    """Let processes that are started from here on take SIGINT, also where ours was started to ignore it.
+
+    What runs in the background is, in a shell's scripts and under `nohup`, and hands that on to its children.
+    """
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def ended(process: subprocess.Popen[str], stdin: str | None = None) -> Ended:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from rp_finalizer import Report
 from rp_finalizer.emulator import CallKind
-from tests.support.commands import PATIENCE, environment
+from tests.support.commands import PATIENCE, environment, heed_interrupts
 from tests.support.reporting import finishes
 
 if TYPE_CHECKING:
@@ -90,6 +90,7 @@ def running(
     folder: Path, url: str, kind: str, hold: str, ending: str, *, handlers: str = "", **settings: object
 ) -> Iterator[RunningScript]:
     """Start a script with these settings, and see to it that it is gone in the end."""
+    heed_interrupts()
     variables = {f"RP_FINALIZER_{name.upper()}": str(value) for name, value in settings.items()}
     with (
         (folder / "stderr").open("w") as err,

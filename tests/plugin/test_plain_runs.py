@@ -1,0 +1,221 @@
+"""What a run of pytest with the agent promises: its launch finished and told, its own result and exit status."""
+
+from __future__ import annotations
+
+import re
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from rp_finalizer import Outcome
+from rp_finalizer.emulator import Fault
+from tests.support.endings import reported_behind_the_finish
+from tests.support.reporting import FINISH, OUR_AGENT, finishes, logged, start_run, status_of
+
+if TYPE_CHECKING:
+    from reportportal_client import RPClient
+
+    from rp_finalizer.emulator import Emulator
+    from tests.support.pytest_runs import EndedPytest, PytestRuns
+
+TESTS, LOGS = 3, 9
+"""Tests of the suite, and what each logs: a batch of the client's and a rest."""
+SUITE = f"""
+    import logging
+    import pytest
+
+    @pytest.mark.parametrize("number", range({TESTS}))
+    def test_it(number):
+        for line in range({LOGS}):
+            logging.getLogger("suite").info("line %d.%d", number, line)
+"""
+FAILING = """
+    def test_fails():
+        assert not "right"
+
+    def test_comes_later():
+        pass
+"""
+EXITING = """
+    import pytest
+
+    def test_exits():
+        pytest.exit("enough", returncode=7)
+"""
+SYSTEM_EXIT = """
+    def test_exits():
+        raise SystemExit(9)
+"""
+BROKEN = "import nothing_of_the_kind"
+BLOCK = re.compile(r"^-+ ReportPortal -+\n(?P<headline>.*)\n(?P<sentence>.*)$", re.MULTILINE)
+
+
+def block_of(ended: EndedPytest, *, on_stderr: bool = False) -> str:
+    """Give what is told at the end; fail where that is not told once."""
+    text = ended.err if on_stderr else ended.out
+    title = r"^ReportPortal:$" if on_stderr else r"^-+ ReportPortal -+$"
+    _, *blocks = re.split(title, text, flags=re.MULTILINE)
+    assert len(blocks) == 1, (ended.out, ended.err)
+    return blocks[0].strip("\n")
+
+
+def expect_all_arrived(emulator: Emulator) -> str:
+    """Hold the suite's launch to what is promised: every test and log in it once, finished by us, nothing behind it."""
+    [launch] = emulator.launches()
+    lines = [message for message in logged(emulator, launch.uuid) if message.startswith("line ")]
+    assert sorted(lines) == [f"line {number}.{line}" for number in range(TESTS) for line in range(LOGS)]
+    tests = [item for item in emulator.items(launch.uuid) if item.type == "STEP"]
+    assert [item.status.value for item in tests] == ["PASSED"] * TESTS
+    expect_one_finish(emulator)
+    return launch.uuid
+
+
+def expect_one_finish(emulator: Emulator) -> None:
+    assert [call.applied for call in finishes(emulator)].count(True) == 1
+    assert all(OUR_AGENT in str(call.user_agent) for call in finishes(emulator))
+    assert reported_behind_the_finish(emulator) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "ini"),
+    [
+        ((), {}),
+        (("-n", "2"), {}),
+        (("-q",), {}),
+        ((), {"rp_client_type": "ASYNC_BATCHED"}),
+        ((), {"rp_client_type": "ASYNC_THREAD"}),
+        (("-n", "2"), {"rp_client_type": "ASYNC_BATCHED"}),
+    ],
+    ids=["plain", "xdist", "quiet", "batched client", "threaded client", "batched client, xdist"],
+)
+def test_healthy(emulator: Emulator, runs: PytestRuns, arguments: tuple[str, ...], ini: dict[str, str]) -> None:
+    """A healthy run ends as it did before; its launch is finished, confirmed and told in one block of two lines."""
+    ended = runs.write(test_it=SUITE).with_ini(**ini).run(*arguments)
+    assert ended.code == 0, (ended.out, ended.err)
+    uuid = expect_all_arrived(emulator)
+    assert status_of(emulator, uuid) == "PASSED"
+    assert ended.report is not None
+    assert ended.report.outcome is Outcome.FINISHED
+    [launch] = emulator.launches()
+    headline, sentence, *_ = block_of(ended).splitlines()
+    assert headline == f"smoke #{launch.number}  PASSED  {emulator.url}/ui/#demo/launches/all/{launch.id}"
+    assert re.fullmatch(r"finished and confirmed in \d+\.\d\d s( \(\d+ logs flushed\))?", sentence)
+
+
+def test_without_a_terminal_reporter(emulator: Emulator, runs: PytestRuns) -> None:
+    """Where nothing else prints, the block goes to stderr, past the capture."""
+    ended = runs.write(test_it=SUITE).run("-p", "no:terminal")
+    assert ended.code == 0
+    expect_all_arrived(emulator)
+    assert "finished and confirmed" in block_of(ended, on_stderr=True)
+
+
+@pytest.mark.parametrize(
+    ("suite", "arguments", "code", "status"),
+    [
+        (FAILING, (), 1, "FAILED"),
+        (FAILING, ("-x",), 1, "FAILED"),
+        (EXITING, (), 7, None),
+        (SYSTEM_EXIT, (), 1, "FAILED"),
+        (BROKEN, (), 2, None),
+        ("", (), 5, None),
+        (SUITE, ("test_absent.py",), 4, None),
+    ],
+    ids=["failure", "first failure", "pytest.exit", "SystemExit", "import error", "no tests", "usage error"],
+)
+def test_exit_status(
+    emulator: Emulator, runs: PytestRuns, suite: str, arguments: tuple[str, ...], code: int, status: str | None
+) -> None:
+    """However the run ends by itself: the exit status is pytest's own, the launch is finished, and the block comes."""
+    ended = runs.write(test_it=suite).run(*arguments)
+    assert ended.code == code, (ended.out, ended.err)
+    [launch] = emulator.launches()
+    assert launch.status.final
+    assert status in {None, launch.status.value}
+    expect_one_finish(emulator)
+    assert "finished and confirmed" in block_of(ended)
+    assert "Traceback" not in ended.err
+
+
+def test_first_failure_stops_the_run(emulator: Emulator, runs: PytestRuns) -> None:
+    """With `-x` the launch holds what ran, and nothing in it is left open."""
+    runs.write(test_it=FAILING).run("-x")
+    [launch] = emulator.launches()
+    ran = {
+        item.name.rpartition(":")[2]: item.status.value for item in emulator.items(launch.uuid) if item.type == "STEP"
+    }
+    assert ran == {"test_fails": "FAILED"}
+    assert all(item.status.final for item in emulator.items(launch.uuid))
+
+
+@pytest.mark.parametrize(
+    ("arguments", "reporting"), [((), False), (("--collect-only",), True)], ids=["off", "collect only"]
+)
+def test_run_that_reports_nothing(
+    emulator: Emulator, runs: PytestRuns, arguments: tuple[str, ...], *, reporting: bool
+) -> None:
+    """Where the agent does not report, nothing is sent, written or told."""
+    ended = runs.write(test_it=SUITE).run(*arguments, reporting=reporting)
+    assert (ended.code, ended.report) == (0, None)
+    assert emulator.calls() == []
+    assert "ReportPortal" not in ended.out + ended.err
+
+
+def test_switched_off(emulator: Emulator, runs: PytestRuns) -> None:
+    """With `rp_finalizer_enabled` off the agent does all by itself, and nothing is told."""
+    ended = runs.write(test_it=SUITE).with_ini(rp_finalizer_enabled="false").run()
+    assert (ended.code, ended.report) == (0, None)
+    assert not any(OUR_AGENT in str(call.user_agent) for call in emulator.calls())
+    assert BLOCK.search(ended.out) is None
+
+
+@pytest.mark.parametrize("arguments", [(), ("-n", "2")], ids=["plain", "xdist"])
+def test_launch_of_somebody_else(
+    emulator: Emulator, runs: PytestRuns, client: RPClient, arguments: tuple[str, ...]
+) -> None:
+    """A launch that the agent was given is reported into, and left open for whoever started it."""
+    borrowed = start_run(client)
+    ended = runs.write(test_it=SUITE).with_ini(rp_launch_uuid=borrowed.uuid).run(*arguments)
+    assert ended.code == 0, (ended.out, ended.err)
+    assert ended.report is not None
+    assert ended.report.outcome is Outcome.NOT_OWNED
+    assert status_of(emulator, borrowed.uuid) == "IN_PROGRESS"
+    assert finishes(emulator) == []
+    lines = [message for message in logged(emulator, borrowed.uuid) if message.startswith("line ")]
+    assert len(lines) == len(set(lines)) == TESTS * LOGS
+    assert "left open" in block_of(ended)
+
+
+@pytest.mark.parametrize("ini", [{}, {"rp_client_type": "ASYNC_BATCHED"}], ids=["sync", "batched"])
+def test_finish_refused_twice(emulator: Emulator, runs: PytestRuns, ini: dict[str, Any]) -> None:
+    """A server that is away for a moment at the end costs a moment, and nothing else."""
+    fault = emulator.add_fault(Fault(FINISH, status=503, times=2))
+    ended = runs.write(test_it=SUITE).with_ini(**ini).run()
+    assert ended.code == 0
+    assert fault.hits == 2
+    expect_all_arrived(emulator)
+    assert "finished and confirmed" in block_of(ended)
+
+
+@pytest.mark.parametrize(("strict", "code"), [("false", 0), ("true", 1)])
+def test_finish_refused_for_good(emulator: Emulator, runs: PytestRuns, strict: str, code: int) -> None:
+    """A launch that cannot be finished is told, with the reason and the way to finish it; `strict` fails the run."""
+    emulator.add_fault(Fault(FINISH, status=503))
+    ended = runs.write(test_it=SUITE).with_ini(rp_finalizer_timeout="1", rp_finalizer_strict=strict).run()
+    assert ended.code == code, (ended.out, ended.err)
+    [launch] = emulator.launches()
+    told = block_of(ended)
+    assert "NOT finished" in told
+    assert "503" in told
+    assert f"rp-finalize finish {launch.uuid}" in told
+    assert ended.report is not None
+    assert ended.report.outcome is Outcome.FAILED
+    assert f"{TESTS} passed" in ended.out
+
+
+def test_wrong_setting(emulator: Emulator, runs: PytestRuns) -> None:
+    """A setting that is wrong is a usage error that names it, before anything is reported."""
+    ended = runs.write(test_it=SUITE).run("--rp-finalizer-timeout", "soon")
+    assert ended.code == 4
+    assert "--rp-finalizer-timeout" in ended.err
+    assert emulator.launches() == []
