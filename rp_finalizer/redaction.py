@@ -8,66 +8,23 @@ redaction as its filter, too.
 
 from __future__ import annotations
 
-import json
 import logging
 import threading
 import traceback
-from base64 import b64encode
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from typing import Any, Final, Self
-from urllib.parse import quote, quote_plus
+from typing import Any, Self
 
-MASK: Final = "****"
-"""What is shown instead of a secret."""
+from rp_finalizer.masking import MASK, cores, mask_base64, spellings
+
 SHORTEST_SECRET = 4
 """Characters; a shorter one stands in so many harmless words that hiding it in log records would spoil them."""
 
-_SHORTEST_CORE = 8
-"""Characters of base64 that are no accident."""
-_BASE64 = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/")
 _HARMLESS = (int, float, type(None))
 """Types of arguments that hold no secret by themselves; what they are formatted to is looked at all the same."""
 _OWN_FIELDS = frozenset(vars(logging.makeLogRecord({})))
 
 Factory = Callable[..., logging.LogRecord]
-
-
-def spellings(secret: str) -> set[str]:
-    """Give a secret as it may stand in a text: plain, in a form, a URL, JSON, a repr, or base64."""
-    return {
-        secret,
-        quote(secret, safe=""),
-        quote(secret),
-        quote_plus(secret),
-        json.dumps(secret)[1:-1],
-        json.dumps(secret, ensure_ascii=False)[1:-1],
-        repr(secret)[1:-1],
-        b64encode(secret.encode("utf-8", "surrogatepass")).decode(),
-    }
-
-
-def mask(text: str, *secrets: str | None) -> str:
-    """Show every secret in a text as `****`, in each of its `spellings`."""
-    for secret in filter(None, secrets):
-        for spelling in sorted(spellings(secret), key=len, reverse=True):
-            text = text.replace(spelling, MASK)
-    return text
-
-
-def _cores(secret: str) -> set[str]:
-    """Give what of a secret shows in the base64 of a longer text around it, such as `user:password` of HTTP Basic.
-
-    Three bytes become four characters, so there are three ways in which it can begin; characters that also hold bits
-    of what stands before or behind it are left out.
-    """
-    found = set()
-    for plain in {secret, quote(secret, safe="")}:
-        data = plain.encode("utf-8", "surrogatepass")
-        for before in range(3):
-            encoded = b64encode(bytes(before) + data).decode()
-            found.add(encoded[-(-before * 8 // 6) : (before + len(data)) * 8 // 6])
-    return {core for core in found if len(core) >= _SHORTEST_CORE}
 
 
 class Redaction:
@@ -82,7 +39,7 @@ class Redaction:
         known = {spelling for secret in kept for spelling in spellings(secret)}
         # The longest first: one secret may be a part of another.
         self._spellings = sorted(known, key=len, reverse=True)
-        self._cores = sorted({core for secret in kept for core in _cores(secret)}, key=len, reverse=True)
+        self._cores = sorted({core for secret in kept for core in cores(secret)}, key=len, reverse=True)
         # What is looked for in every record: a text that holds a spelling holds the shorter ones within it, too.
         told = {*self._spellings, *self._cores}
         self._marks = tuple(mark for mark in told if not any(other != mark and other in mark for other in told))
@@ -104,7 +61,7 @@ class Redaction:
         if not self.holds(text):
             return text
         for core in self._cores:
-            text = _mask_base64(text, core)
+            text = mask_base64(text, core)
         for spelling in self._spellings:
             text = text.replace(spelling, MASK)
         return text
@@ -251,17 +208,3 @@ def _traceback(error: BaseException) -> str:
         return "".join(traceback.format_exception(error)).rstrip("\n")
     except Exception as problem:  # noqa: BLE001  whoever logs must not fail for what cannot be shown, to us or to others
         return f"{type(error).__name__}, which cannot be shown: {type(problem).__name__}"
-
-
-def _mask_base64(text: str, core: str) -> str:
-    """Mask each word of base64 that has the core in it, whole: the characters beside it hold bits of the secret."""
-    parts, rest = [], 0
-    while (found := text.find(core, rest)) >= 0:
-        start, end = found, found + len(core)
-        while start > rest and text[start - 1] in _BASE64:
-            start -= 1
-        while end < len(text) and (text[end] in _BASE64 or text[end] == "="):
-            end += 1
-        parts += [text[rest:start], MASK]
-        rest = end
-    return "".join([*parts, text[rest:]])

@@ -12,9 +12,9 @@ from shlex import quote
 from typing import TYPE_CHECKING, Literal
 
 from rp_finalizer.launch import LaunchStatus
+from rp_finalizer.masking import MASK
 from rp_finalizer.outcome import ErrorKind, Outcome, Verdict
 from rp_finalizer.plain_text import flatten, shorten
-from rp_finalizer.redaction import MASK
 
 if TYPE_CHECKING:
     from rp_finalizer.report import Count, Failure, Report, ReportedLaunch

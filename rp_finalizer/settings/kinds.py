@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
 
 from rp_finalizer.endpoint import Endpoint, validate_project
-from rp_finalizer.redaction import MASK
+from rp_finalizer.masking import MASK
 
 if TYPE_CHECKING:
     from collections.abc import Callable

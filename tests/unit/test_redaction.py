@@ -14,7 +14,8 @@ from urllib.parse import quote, quote_plus
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from rp_finalizer.redaction import Redaction, mask, redacting
+from rp_finalizer.masking import mask
+from rp_finalizer.redaction import Redaction, redacting
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
