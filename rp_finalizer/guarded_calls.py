@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
@@ -39,6 +40,7 @@ class GuardedCalls:
         terminate: Callable[[], Report],
         client: ReportingClient,
     ) -> None:
+        self._pid = os.getpid()
         self._started = started
         self._finish = finish
         self._terminate = terminate
@@ -56,6 +58,10 @@ class GuardedCalls:
     def own_call(self) -> bool:
         """Tell whether the client's own method is meant: not where another thread calls it at the same time."""
         return _CLOSING.get() is self
+
+    def elsewhere(self) -> bool:
+        """Tell whether this process is a fork of the one that guards the client."""
+        return os.getpid() != self._pid
 
     def attach_running_loop(self) -> None:
         """Take note of the loop of this thread."""

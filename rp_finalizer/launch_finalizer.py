@@ -192,6 +192,9 @@ class LaunchFinalizer:
             self._unwatch_when_ended()
 
     async def _off_the_loop(self, call: Callable[[], Report]) -> Report:
+        if self._flights.foreign:
+            # A loop's threads do not live on in a fork; nothing is done there that could block.
+            return call()
         if self._finalizer.client is not None:
             self._finalizer.client.attach(asyncio.get_running_loop())
         return await LIFETIME.attend_awaited(self._ending, call)

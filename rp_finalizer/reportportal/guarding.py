@@ -35,6 +35,10 @@ class Taken(Protocol):
         """Tell whether the finalizer itself is closing the client, so that the client's own method is meant."""
         ...
 
+    def elsewhere(self) -> bool:
+        """Tell whether this process is a fork of the finalizer's own: then its calls do nothing, at once."""
+        ...
+
     def started_for(self, *, rerun: bool) -> None:
         """Take note that the client was told to start a launch, or to take up one that there was."""
         ...
@@ -111,6 +115,9 @@ def _finish_method(original: type, taker: Taken) -> Callable[..., Any]:
     async def finish_launch_awaited(self: Any, *positional: Any, **named: Any) -> Any:
         if taker.own_call():
             return await own_method(self, FINISH)(*positional, **named)
+        if taker.elsewhere():
+            # The threads that a loop hands its work to are not there after a fork, and it does not know.
+            return finish_launch(self, *positional, **named)
         taker.attach_running_loop()
         return await asyncio.to_thread(finish_launch, self, *positional, **named)
 
@@ -127,6 +134,8 @@ def _end_method(original: type, name: str, taker: Taken) -> Callable[..., Any]:
     async def end_awaited(self: Any, *positional: Any, **named: Any) -> Any:
         if taker.own_call():
             return await own_method(self, name)(*positional, **named)
+        if taker.elsewhere():
+            return taker.end_for()
         taker.attach_running_loop()
         return await asyncio.to_thread(taker.end_for)
 

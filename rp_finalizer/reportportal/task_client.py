@@ -9,6 +9,7 @@ clones), and since 5.7 `_api_info_task`. Where the loop is gone, what is pending
 from __future__ import annotations
 
 import asyncio
+import os
 from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING, Any
@@ -25,6 +26,8 @@ from rp_finalizer.reportportal.own_finish import finish_arguments
 from rp_finalizer.reportportal.refusals import WatchedShim, own_calls
 
 if TYPE_CHECKING:
+    from collections.abc import Coroutine
+
     from rp_finalizer.finish import Finish
     from rp_finalizer.reportportal.log_sender import LogSender
 
@@ -46,6 +49,7 @@ class TaskClient(WatchedShim):
 
     def __init__(self, client: Any, sender: LogSender) -> None:
         super().__init__(watch_connection(client))
+        self._pid = os.getpid()
         self._client = client
         self._sender = sender
         self._logs = LogBatch(client)
@@ -114,9 +118,12 @@ class TaskClient(WatchedShim):
         async def nothing() -> None:
             return None
 
+        deadline = Deadline.after(_CLOSING_TIME, monotonic())
+        if self._loop is not None and os.getpid() != self._pid:
+            return call_within(deadline, partial(_done_elsewhere, nothing(), self._loop.loop)).value
         task = self._client.create_task(nothing())
         if self._loop is not None:
-            self._loop.wait([task], Deadline.after(_CLOSING_TIME, monotonic()))
+            self._loop.wait([task], deadline)
         return task
 
     def terminate(self, deadline: Deadline) -> str | None:
@@ -145,6 +152,17 @@ class TaskClient(WatchedShim):
     def _read(self, loop: ClientLoop, deadline: Deadline, logs: list[Any]) -> list[dict[str, Any]]:
         payloads: list[dict[str, Any]] = loop.run(read_awaited(logs), deadline)
         return payloads
+
+
+def _done_elsewhere(coroutine: Coroutine[Any, Any, Any], loop: asyncio.AbstractEventLoop) -> Task:
+    """Give a task of the loop's kind that is done, without the loop: it, or who runs it, is not of this process."""
+    with asyncio.Runner() as runner:
+        own = runner.get_loop()
+        own.set_task_factory(loop.get_task_factory())
+        task = own.create_task(coroutine)
+        own.run_until_complete(task)
+        own.set_task_factory(None)
+        return task
 
 
 def _name(task: Task) -> str:
