@@ -13,6 +13,7 @@ import select
 import signal
 import socket
 import time
+from collections import Counter
 from functools import partial
 from typing import TYPE_CHECKING, Self
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 _QUESTION, _ANSWER = b"?", 0
 _LONGEST = 1.0
 """Seconds that an answer may take; a witness who is silent for longer has seen nothing."""
+_FORGETTING = 0.5
+"""Seconds after which what it saw and we did not is no more than a coincidence."""
 _LOOKS = (0.0, 0.01)
 """Seconds before each look: the system strikes the members of a group one after the other."""
 
@@ -37,7 +40,8 @@ class GroupWitness:
 
     def __init__(self, numbers: tuple[int, ...]) -> None:
         self._numbers = numbers
-        self._seen: set[int] = set()
+        self._seen: Counter[int] = Counter()
+        self._asked_at = 0.0
         self._pid = 0
         self._socket: socket.socket | None = None
 
@@ -55,19 +59,22 @@ class GroupWitness:
             self._socket = None
             os.waitpid(self._pid, 0)
 
-    def saw(self, number: int) -> bool:
-        """Tell whether a signal that has just struck us struck the group."""
+    def saw(self, number: int, times: int) -> bool:
+        """Tell whether a signal that has just struck us, so many times, struck the group."""
         for pause in _LOOKS:
             time.sleep(pause)
             self._ask()
-            if number in self._seen:
-                # Several of one kind that came at once are one.
-                self._seen.discard(number)
+            if self._seen[number]:
+                # Two that come close together may strike the witness before we ask for the first one.
+                self._seen[number] = max(0, self._seen[number] - times)
                 return True
         return False
 
     def _ask(self) -> None:
         assert self._socket is not None  # noqa: S101  asked while it runs
+        if time.monotonic() > self._asked_at + _FORGETTING:
+            self._seen.clear()
+        self._asked_at = time.monotonic()
         try:
             self._socket.sendall(_QUESTION)
             until = time.monotonic() + _LONGEST
@@ -75,7 +82,7 @@ class GroupWitness:
             while not answered and select.select([self._socket], [], [], max(0.0, until - time.monotonic()))[0]:
                 told = self._socket.recv(4096)
                 answered = _ANSWER in told or not told
-                self._seen.update(set(told) - {_ANSWER})
+                self._seen.update(each for each in told if each != _ANSWER)
         except OSError:
             # Somebody has killed it: what strikes us is passed on.
             return

@@ -18,6 +18,7 @@ from rp_finalizer.child_process.program import CannotStartError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
+    from types import FrameType
 
 _PYTHONS_OWN = (signal.SIGPIPE, signal.SIGXFSZ)
 """Ignored by every Python process, and not to be by what it starts."""
@@ -118,6 +119,8 @@ def _be_master(start: Start, terminal: int, reports: int) -> None:
         os.close(problems)
         _become(start, terminal, its_problems, ttou=earlier_ttou is not signal.SIG_IGN)
     let_go({terminal, reports, problems})
+    # When we die, the terminal hangs up, and the system tells its master only.
+    signal.signal(signal.SIGHUP, partial(_hang_up, pid))
     told = os.read(problems, _NOTE.size)
     os.write(reports, told or _NOTE.pack(_STARTED, pid))
     _report(pid, reports)
@@ -125,10 +128,17 @@ def _be_master(start: Start, terminal: int, reports: int) -> None:
     os.tcsetpgrp(terminal, os.getpgrp())
 
 
+def _hang_up(pid: int, number: int, frame: FrameType | None) -> None:  # noqa: ARG001  the system's signature
+    with suppress(ProcessLookupError):
+        os.killpg(pid, number)
+        os.killpg(pid, signal.SIGCONT)
+
+
 def _report(pid: int, reports: int) -> None:
     while True:
         _, status = os.waitpid(pid, os.WUNTRACED)
-        os.write(reports, _NOTE.pack(_STATUS, status))
+        with suppress(BrokenPipeError):  # nobody is left to be told
+            os.write(reports, _NOTE.pack(_STATUS, status))
         if not os.WIFSTOPPED(status):
             return
 

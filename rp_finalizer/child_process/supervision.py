@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import signal
 import time
+from collections import Counter
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Self
@@ -209,7 +210,7 @@ class Supervision:
     def _take_signals(self) -> bool:
         """See to the signals that have come; tell whether one of them asks for the end."""
         numbers = self._signals.numbers()
-        for number in numbers:
+        for number, times in Counter(numbers).items():
             if number == signal.SIGCHLD:
                 self._look_after_child()
             elif number == signal.SIGWINCH:
@@ -221,7 +222,7 @@ class Supervision:
                 os.killpg(self._pid, number)
             else:
                 self._asked = self._asked or number in ENDING
-                if self._witness is None or not self._witness.saw(number):
+                if self._witness is None or not self._witness.saw(number, times):
                     self._send(number)
         return not ENDING.isdisjoint(numbers)
 
