@@ -13,7 +13,7 @@ import pytest
 from reportportal_client import RPClient
 from reportportal_client.aio.client import AsyncRPClient, BatchedRPClient, ThreadedRPClient
 
-from rp_finalizer import LaunchFinalizer, Outcome
+from rp_finalizer import LaunchFinalizer, Outcome, Step
 from rp_finalizer.emulator import CallKind, Fault
 from tests.support.reporting import OUR_AGENT, QUICK, UNSENT, finishes, now_ms
 
@@ -130,6 +130,25 @@ def test_a_second_launch_is_finished_as_well(emulator: Emulator, client: Any) ->
     client.finish_launch(now_ms())
     assert [launch.status.value for launch in emulator.launches()] == ["PASSED", "PASSED"]
     assert len(finishes_of_ours(emulator)) == 2
+
+
+def test_a_launch_that_is_started_after_the_close_is_ended_as_well(emulator: Emulator, client: Any) -> None:
+    """A client that is used again after its close has its logs delivered, and its new launch finished and closed."""
+    finalizer = LaunchFinalizer(client, **QUICK).guard()
+    client.close()
+    first = finalizer.report
+    client.start_launch("second", now_ms())
+    client.log(now_ms(), "a log that waits")
+    client.close()
+    second = finalizer.report
+    assert first is not None
+    assert second is not None
+    assert second.launch is not None
+    assert second.launch != first.launch
+    assert second.outcome is Outcome.FINISHED
+    assert second.step(Step.TERMINATE).attempts == 1
+    assert len(emulator.logs(str(second.launch.uuid))) == 1
+    assert [launch.status.value for launch in emulator.launches()] == ["PASSED", "PASSED"]
 
 
 def test_unguarding_gives_the_client_back(client: Any) -> None:
