@@ -211,7 +211,7 @@ class Reporting:
         if since is None or self._told_waiting or self._is_worker or monotonic() - since < _WORTH_TELLING:
             return
         self._told_waiting = True
-        write_line(self._config, f"ReportPortal: {sentence}")
+        write_line(self._config, sentence)
 
 
 def _good(report: Report) -> bool:

@@ -37,7 +37,7 @@ def write_block(config: pytest.Config, report: Report | None, problem: str | Non
     if reporter is None:
         _to_stderr(config, [f"{TITLE}:", *(line.text for line in lines)])
     else:
-        reporter.ensure_newline()
+        _end_line(reporter)
         reporter.section(TITLE, sep="-")
         for line in lines:
             reporter.write_line(line.text, **_MARKUP[line.emphasis])
@@ -54,9 +54,16 @@ def write_line(config: pytest.Config, text: str) -> None:
     if reporter is None:
         _to_stderr(config, [text])
         return
-    reporter.ensure_newline()
+    _end_line(reporter)
     reporter.write_line(text)
     reporter.flush()
+
+
+def _end_line(reporter: Any) -> None:
+    """Leave the line of progress; what pytest itself offers for that does not see the one of `-q`."""
+    reporter.ensure_newline()
+    if getattr(getattr(reporter, "_tw", None), "width_of_current_line", 0):
+        reporter.line("")
 
 
 def _to_stderr(config: pytest.Config, lines: Iterable[str]) -> None:

@@ -13,9 +13,10 @@ import atexit
 import concurrent.futures.thread  # noqa: F401  its exit hook has to be registered before ours, to run after it
 import logging
 import os
+import signal
 import threading
 from contextlib import contextmanager
-from time import monotonic
+from time import monotonic, sleep
 from typing import TYPE_CHECKING, TypeVar
 
 from rp_finalizer.reportportal.bounded import begin
@@ -29,6 +30,8 @@ if TYPE_CHECKING:
 
 _LOOK = 0.05
 """Seconds between two looks of the main thread at whether a signal came."""
+_NUDGE, _NUDGES = 0.05, 3
+"""Seconds that the main thread gets to run its handler by itself, and how often it is nudged after them."""
 _NOTEWORTHY = 0.5
 """Seconds of waiting that are told."""
 
@@ -46,6 +49,8 @@ class Lifetime:
         self._changing = threading.Lock()
         self._hooked = False
         self._attended = threading.Event()
+        self._handled = 0
+        """How often the handler had run when the last signal was seen."""
         self._signals = Signals(self._struck)
         self._witness = Witness(self._seen)
 
@@ -147,6 +152,7 @@ class Lifetime:
 
     def _seen(self, number: int) -> None:
         """See to it that a signal has its effect although the main thread is stuck. On the witness's thread."""
+        self._wake_main(number)
         endings = self._endings
         if not endings or not self._signals.asks_to_end(number):
             return
@@ -159,6 +165,20 @@ class Lifetime:
         self._end_all()
         if self._signals.count == handled and self._signals.kills(number):
             end_by(number)
+
+    def _wake_main(self, number: int) -> None:
+        """Have the main thread run its handler where it does not by itself.
+
+        The system may give a signal to another thread, or to the main thread in the instant before it begins to wait:
+        Python then takes note of it, and waits on, in `time.sleep` for example.
+        """
+        for _ in range(_NUDGES):
+            if self._signals.entered != self._handled:
+                break
+            sleep(_NUDGE)
+            if self._signals.entered == self._handled:
+                signal.pthread_kill(threading.main_thread().ident or 0, number)
+        self._handled = self._signals.entered
 
     def _exit(self) -> None:
         """End what nobody ended, before the interpreter stops its threads."""

@@ -53,6 +53,8 @@ class Signals:
         self._held: BaseException | None = None
         self._holding = 0
         self.installed = False
+        self.entered = 0
+        """How often the handler ran."""
         self.count = 0
         """How many came that asked the process to end."""
         self.noticed: int | None = None
@@ -103,6 +105,7 @@ class Signals:
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         __tracebackhide__ = True  # a test runner shows the line that was interrupted, not this one
+        self.entered += 1
         earlier = self._earlier[number]
         if os.getpid() != self._pid or not self.installed:
             # In a forked child, or called by a handler that remembers us: as if we had never been here.

@@ -3,95 +3,189 @@
 from __future__ import annotations
 
 import os
+import shutil
+import signal
 import subprocess
 import sys
 import tempfile
+import time
+from dataclasses import dataclass
+from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from rp_finalizer.cli.demo_checkout import PAYING, STAY
 from rp_finalizer.cli.emulator import import_emulator
 from rp_finalizer.cli.exits import DONE, FAILED
+from rp_finalizer.errors import SettingsError
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-_LAST_TEST = "test_checkout"
+    from rp_finalizer.emulator import Emulator
+    from rp_finalizer.emulator.records import StoredLaunch
+
+_TESTS = Path(__file__).with_name("demo_checkout.py")
 _LONGEST = 60.0
 """Seconds that any of the demo's processes may take."""
+_LOOK = 0.02
+_REFUSED = 4
+"""Tries to finish a launch that the emulated server refuses."""
 
 
 @click.command("demo")
 @click.option("--no-color", is_flag=True, help="No colours. [NO_COLOR]")
 def command(*, no_color: bool) -> int:
-    """Watch a launch lose its process, and be finished all the same.
+    """Watch launches lose their processes and their server, and be finished all the same.
 
-    Everything runs on this machine: an emulated ReportPortal, a test run that reports to it with the real client, and
-    the commands you would use yourself.
+    Everything runs on this machine: an emulated ReportPortal, pytest with the real agent, and the commands you would
+    use yourself.
     """
     if no_color or os.environ.get("NO_COLOR"):
         click.get_current_context().color = False
+    _require_pytest()
     with tempfile.TemporaryDirectory() as folder, import_emulator().Emulator() as emulator:
-        launch_file = Path(folder, "launch")
-        environ = _environment(emulator.url, launch_file)
-        _act(1, "A test run reports to a ReportPortal, and is killed in the middle of its third test.")
-        click.echo(f"   (emulated at {emulator.url}, project demo)")
-        _run_and_kill(launch_file, environ)
-        launch = launch_file.read_text(encoding="utf-8").strip()
-        _act(2, "Its launch is still in progress, and nobody is left to finish it.")
-        _rp_finalize(environ, "status", launch)
-        _act(3, "So we do: the launch's uuid is found where the run left it, in its launch file.")
-        finished = _rp_finalize(environ, "finish")
-        _act(4, "It is over now. Both tests that passed still say so; the third is told as interrupted.")
-        shown = _rp_finalize(environ, "status", launch)
-        for item in emulator.items(launch):
-            click.echo(f"   {item.name:15} {_paint(item.status.value)}")
-    return DONE if finished == shown == DONE else FAILED
+        shutil.copy(_TESTS, Path(folder, "test_shop.py"))
+        demo = _Demo(emulator, Path(folder), _environment(emulator.url, Path(folder, "launch")))
+        return DONE if demo.play() else FAILED
+
+
+@dataclass(slots=True)
+class _Demo:
+    """The acts. Each tells whether it went as it was to go."""
+
+    emulator: Emulator
+    folder: Path
+    environ: Mapping[str, str]
+    before: int = 0
+    """Launches that there were before the present act."""
+
+    def play(self) -> bool:
+        click.echo(f"ReportPortal is emulated at {self.emulator.url}, project demo.")
+        acts = (
+            ("A healthy run. Nothing is configured but the agent, and nothing sleeps.", self._healthy),
+            ("SIGTERM in the middle of the last test, as when a CI job is cancelled.", self._terminated),
+            (f"The server answers 503 to the first {_REFUSED} tries to finish the launch.", self._refused_at_first),
+            ("SIGKILL: no handler, no exit hook. What is left is the launch's uuid, in a file.", self._killed),
+        )
+        went_well = True
+        for number, (title, act) in enumerate(acts, 1):
+            click.echo(f"\n{click.style(f'{number}  {title}', bold=True)}")
+            self.before = len(self.emulator.launches())
+            went_well = act() and went_well
+        return went_well
+
+    def _healthy(self) -> bool:
+        code = self._show(self._start())
+        return self._ended(code, 0, "PASSED")
+
+    def _terminated(self) -> bool:
+        run = self._start(stay=_LONGEST)
+        self._wait_for_last_test(run)
+        run.terminate()
+        code = self._show(run)
+        self._show_items()
+        return self._ended(code, -signal.SIGTERM, "INTERRUPTED")
+
+    def _refused_at_first(self) -> bool:
+        emulator = import_emulator()
+        fault = emulator.Fault(emulator.CallKind.FINISH_LAUNCH_V2, status=503, times=_REFUSED)
+        self.emulator.add_fault(fault)
+        code = self._show(self._start())
+        return self._ended(code, 0, "PASSED")
+
+    def _killed(self) -> bool:
+        run = self._start(stay=_LONGEST)
+        self._wait_for_last_test(run)
+        run.kill()
+        self._show(run)
+        self._rp_finalize("status", self._launch().uuid)
+        finished = self._rp_finalize("finish")
+        self._show_items()
+        return finished == DONE and self._launch().status.final
+
+    def _start(self, stay: float | None = None) -> subprocess.Popen[str]:
+        _prompt("pytest --reportportal")
+        run = [sys.executable, "-m", "pytest", "--reportportal", "--quiet", "-p", "no:cacheprovider"]
+        run.append(f"--color={'yes' if sys.stdout.isatty() and click.get_current_context().color is None else 'no'}")
+        environ = dict(self.environ) if stay is None else {**self.environ, STAY: str(stay)}
+        return subprocess.Popen(  # noqa: S603  this Python's own pytest
+            run, cwd=self.folder, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
+        )
+
+    def _show(self, run: subprocess.Popen[str]) -> int:
+        """Show what the run prints, to its end, and how that came."""
+        with run:
+            try:
+                output, _ = run.communicate(timeout=_LONGEST)
+            except subprocess.TimeoutExpired:
+                run.kill()
+                raise
+        _quote(output)
+        if run.returncode < 0:
+            click.echo(f"   ({click.style(f'ended by {signal.Signals(-run.returncode).name}', fg='red')})")
+        return run.returncode
+
+    def _ended(self, code: int, expected: int, status: str) -> bool:
+        """Tell whether the run has this exit code, and its launch this status."""
+        return code == expected and len(self.emulator.launches()) > self.before and self._launch().status == status
+
+    def _wait_for_last_test(self, run: subprocess.Popen[str]) -> None:
+        paying = self.folder / PAYING
+        while not paying.exists() and run.poll() is None:
+            time.sleep(_LOOK)
+        paying.unlink(missing_ok=True)
+
+    def _launch(self) -> StoredLaunch:
+        return self.emulator.launches()[self.before]
+
+    def _show_items(self) -> None:
+        for item in self.emulator.items(self._launch().uuid):
+            click.echo(f"   {item.name.rpartition('::')[2]:15} {_paint(item.status.value)}")
+
+    def _rp_finalize(self, *arguments: str) -> int:
+        _prompt(" ".join(("rp-finalize", *arguments)))
+        process = subprocess.run(  # noqa: S603  our own command
+            [sys.executable, "-m", "rp_finalizer", *arguments],
+            env=self.environ,
+            capture_output=True,
+            text=True,
+            timeout=_LONGEST,
+            check=False,
+        )
+        _quote(process.stdout + process.stderr)
+        return process.returncode
+
+
+def _require_pytest() -> None:
+    for module in ("pytest", "pytest_reportportal"):
+        if find_spec(module) is None:
+            raise SettingsError(f"{module} is not installed; run: pip install 'rp-finalizer[demo]'")
 
 
 def _environment(url: str, launch_file: Path) -> dict[str, str]:
     """Give the environment that a shell would have, without whatever points at a real ReportPortal."""
-    plain = {name: value for name, value in os.environ.items() if not name.startswith(("RP_", "LAUNCH_UUID"))}
+    ours = ("RP_", "LAUNCH_UUID", "PYTEST_", "GITHUB_")
+    plain = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     return plain | {
         "RP_ENDPOINT": url,
         "RP_PROJECT": "demo",
         "RP_API_KEY": "demo_key",
+        "RP_LAUNCH": "shop",
         "RP_FINALIZER_LAUNCH_FILE": str(launch_file),
         "AGENT_NO_ANALYTICS": "1",
     }
 
 
-def _run_and_kill(launch_file: Path, environ: Mapping[str, str]) -> None:
-    run = [sys.executable, "-m", "rp_finalizer.cli.demo_run", str(launch_file)]
-    with subprocess.Popen(run, env=environ, stdout=subprocess.PIPE, text=True) as process:  # noqa: S603  our own module
-        assert process.stdout is not None  # noqa: S101  asked for as a pipe
-        for line in process.stdout:
-            test = line.strip()
-            if test == _LAST_TEST:
-                click.echo(f"   {test:15} ...{click.style('killed', fg='red')} (SIGKILL: no handler, no exit hook)")
-                process.kill()
-            else:
-                click.echo(f"   {test:15} {_paint('PASSED')}")
+def _prompt(command_line: str) -> None:
+    click.echo(f"   $ {click.style(command_line, bold=True)}")
 
 
-def _rp_finalize(environ: Mapping[str, str], *arguments: str) -> int:
-    click.echo(f"   $ {click.style(' '.join(('rp-finalize', *arguments)), bold=True)}")
-    process = subprocess.run(  # noqa: S603  our own command
-        [sys.executable, "-m", "rp_finalizer", *arguments],
-        env=environ,
-        capture_output=True,
-        text=True,
-        timeout=_LONGEST,
-        check=False,
-    )
-    for line in (process.stdout + process.stderr).splitlines():
-        click.echo(f"   {line}")
-    return process.returncode
-
-
-def _act(number: int, title: str) -> None:
-    click.echo(f"\n{click.style(f'{number}  {title}', bold=True)}")
+def _quote(output: str) -> None:
+    for line in output.splitlines():
+        click.echo(f"   {line}".rstrip())
 
 
 def _paint(status: str) -> str:
