@@ -1,8 +1,9 @@
 """pytest-reportportal as the plugin sees it: the one place that knows its private names.
 
 As seen in 5.5.0 to 5.6.12: of the config `_rp_enabled`, `py_test_service`, `_reporter_config`; of the service `rp`,
-`_launch_id`, `project_settings`, `_tree_path`; of `pytest_reportportal.plugin` `LAUNCH_WAIT_TIMEOUT`. Where one is
-gone, what needs it is left undone, and the agent does what it does without us.
+`_launch_id`, `project_settings`, `_tree_path`; of `pytest_reportportal.plugin` `LAUNCH_WAIT_TIMEOUT`, of
+`pytest_reportportal.service` `create_client`. Where one is gone, what needs it is left undone, and the agent does what
+it does without us.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
 
     import pytest
 
@@ -69,6 +70,26 @@ class Agent:
         settings = self._settings
         if settings is not None and getattr(settings, "rp_http_timeout", 0) is None:
             settings.rp_http_timeout = (CONNECT_TIMEOUT, seconds)
+
+    @contextmanager
+    def making_clients(self, change: Callable[[Any], None]) -> Iterator[None]:
+        """Have every client that it makes changed before it is used."""
+        module: Any = sys.modules.get(f"{NAME}.service")
+        make = getattr(module, "create_client", None)
+        if make is None:
+            yield
+            return
+
+        def create_client(*arguments: Any, **named: Any) -> Any:
+            client = make(*arguments, **named)
+            change(client)
+            return client
+
+        module.create_client = create_client
+        try:
+            yield
+        finally:
+            module.create_client = make
 
     def give_up(self) -> None:
         """Make it report nothing from here on; the tests run as without it."""

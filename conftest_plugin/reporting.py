@@ -19,7 +19,9 @@ from rp_finalizer.outcome import ErrorKind, Outcome
 from rp_finalizer.redaction import Redaction
 from rp_finalizer.report import Count, Failure, Report
 from rp_finalizer.report_file import write_report
+from rp_finalizer.reportportal.call_watching import give_up_on_hangs
 from rp_finalizer.reportportal.client_kinds import is_reporting_client
+from rp_finalizer.reportportal.stalls import bound, bounded_statistics
 from rp_finalizer.setting_sources import from_arguments
 from rp_finalizer.settings import SLOTS
 from rp_finalizer.wiring import knock
@@ -64,6 +66,8 @@ class Reporting:
         self._redact()
         self._agent.limit_reads(self._settings.client_timeout)
         self._undo.enter_context(self._agent.not_waiting_for_launch())
+        self._undo.enter_context(bounded_statistics())
+        self._undo.enter_context(self._agent.making_clients(self._bound))
         if self._is_worker:
             self._settings = self._settings.replace(launch_file="none", report_file="none")
         try:
@@ -76,6 +80,10 @@ class Reporting:
             return
         if trouble is not None and trouble.kind in _NOBODY_THERE and trouble.status is None:
             self._report_nothing(trouble)
+
+    def _bound(self, client: Any) -> None:
+        if is_reporting_client(client):
+            bound(client, self._settings.client_timeout)
 
     def begin(self) -> None:
         """After the agent's start: guard its client, or tell that there is nothing to guard."""
@@ -95,6 +103,7 @@ class Reporting:
             return
         self._finalizer = finalizer
         finalizer.keep_launch(launch)
+        give_up_on_hangs(client)
         if self._settings.guard_client:
             finalizer.guard()
         else:

@@ -21,7 +21,7 @@ COMMANDS = {
     "status": "Show what the server says of a launch.",
     "doctor": "Check all that a finish needs, and say how to mend what fails.",
     "emulator": "Run a ReportPortal-compatible server on this machine.",
-    "demo": "Watch a launch lose its process, and be finished all the same.",
+    "demo": "Watch launches lose their processes and their server, and be finished all the same.",
 }
 """Every command and its one line of help, so that the list of them imports none."""
 

@@ -14,11 +14,16 @@ from __future__ import annotations
 
 import functools
 import inspect
+import json
 import logging
 import threading
+from time import monotonic
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary, WeakMethod
 
+import requests
+
+from rp_finalizer.circuit import Circuit
 from rp_finalizer.reportportal.bounded import member_of
 from rp_finalizer.reportportal.refusals import Refusals
 
@@ -36,6 +41,8 @@ _FOLLOWED: set[tuple[type, str]] = set()
 """Classes, and the methods of theirs, that are wrapped already."""
 
 _LOCK = threading.Lock()
+
+_HANGS = "not sent: the server has not answered for a while"
 
 
 def watch_sessions(client: Any) -> Refusals:
@@ -64,6 +71,19 @@ def watch_connection(client: Any) -> Refusals:
         return refusals
 
 
+def give_up_on_hangs(client: Any) -> None:
+    """Let the calls of a watched client, and of its clones, fail at once while the server answers none.
+
+    Each would wait its whole timeout: a test run of a thousand calls would take hours. A few calls in a row that timed
+    out are enough for that; after a pause, which grows, one is tried again. Does nothing where calls are not seen.
+    """
+    watched = _WATCHED.get(client)
+    if watched is None and (connection := member_of(client, "client")) is not None:
+        watched = _WATCHED.get(connection)
+    if watched is not None:
+        watched.circuit = Circuit()
+
+
 def _wrap_session(client: Any, refusals: Refusals) -> bool:
     session = member_of(client, "session")
     calls = {name: member_of(session, name) for name in _SENDING}
@@ -79,11 +99,17 @@ def _watched_call(call: Callable[..., Any], refusals: Refusals) -> Callable[...,
     held: Callable[[], Any] = WeakMethod(call) if inspect.ismethod(call) else lambda: call
 
     def send(url: Any, *positional: Any, **content: Any) -> Any:
+        circuit = refusals.circuit
+        if circuit is not None and not circuit.allows(monotonic()):
+            refusals.failed(url, content)
+            return _not_asked()
         try:
             response = held()(url, *positional, **content)
-        except Exception:
+        except Exception as error:
             refusals.failed(url, content)
+            _note(circuit, error)
             raise
+        _note(circuit, None)
         if refusals.answered(url, content, response, "status_code"):
             refusals.read(url, content, response.content)
         return response
@@ -111,11 +137,17 @@ class _WatchedSession:
 
     async def _send(self, call: Callable[..., Any], url: Any, content: dict[str, Any]) -> Any:
         refusals = self._refusals
+        circuit = refusals.circuit
+        if circuit is not None and not circuit.allows(monotonic()):
+            refusals.failed(url, content)
+            raise ConnectionError(_HANGS)
         try:
             response = await call(url, **content)
-        except Exception:
+        except Exception as error:
             refusals.failed(url, content)
+            _note(circuit, error)
             raise
+        _note(circuit, None)
         if refusals.answered(url, content, response, "status"):
             try:
                 # Kept by the response: the client reads it again.
@@ -125,6 +157,25 @@ class _WatchedSession:
             else:
                 refusals.read(url, content, body)
         return response
+
+
+def _note(circuit: Circuit | None, error: Exception | None) -> None:
+    """Tell the circuit what a call came to: only a hang counts, any answer and any other error comes at once."""
+    if circuit is None:
+        return
+    if isinstance(error, requests.Timeout | TimeoutError):
+        circuit.failed(monotonic())
+    else:
+        circuit.succeeded()
+
+
+def _not_asked() -> requests.Response:
+    """Give an answer in place of the server: an error would put a traceback on stderr for every batch of logs."""
+    response = requests.Response()
+    response.status_code = requests.codes.service_unavailable
+    response.headers["Content-Type"] = "application/json"
+    response._content = json.dumps({"message": _HANGS}).encode()  # noqa: SLF001  there is no other way to set it
+    return response
 
 
 def _watched_session(original: Callable[..., Any]) -> Callable[..., Any]:

@@ -20,6 +20,8 @@ from rp_finalizer.reportportal.answers import Expected, Reply, read_answer
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping
 
+    from rp_finalizer.circuit import Circuit
+
 _OURS: ContextVar[bool] = ContextVar("rp_finalizer_own_calls", default=False)
 """Whether the finalizer itself makes the client call."""
 
@@ -49,6 +51,8 @@ class Refusals:
         self._requests: int | None = 0
         self._logs: int | None = 0
         self._starts: dict[str, Starts] = {}
+        self.circuit: Circuit | None = None
+        """Says whether the client's calls are sent at all; None sends all of them."""
         self._started: list[Callable[[str], None]] = []
         self._tasks: WeakSet[asyncio.Task[Any]] = WeakSet()
 

@@ -17,6 +17,7 @@ from reportportal_client.aio.client import AsyncRPClient, BatchedRPClient, Threa
 from rp_finalizer import LaunchFinalizer, Outcome, Report
 from rp_finalizer.emulator import CallKind, Fault
 from rp_finalizer.report import UNKNOWN, Count
+from rp_finalizer.reportportal.call_watching import give_up_on_hangs
 from tests.support.fault_proxy import AnswerLost, Refuse
 from tests.support.reporting import QUICK, UNSENT, now_ms
 
@@ -321,3 +322,31 @@ def test_a_mock_in_place_of_a_session_is_not_disturbed(emulator: Emulator) -> No
     assert client.start_launch("smoke", now_ms()) == "a uuid"
     assert len(sent) == 1
     assert finalizer.refused() == UNKNOWN
+
+
+def test_a_hanging_server_is_not_waited_for_again_and_again(
+    reporting: Callable[..., Reporter], emulator: Emulator
+) -> None:
+    """After a few calls that timed out the next ones fail at once, unsent; the end of the launch is none of them."""
+    reporter = reporting(http_timeout=0.2, retries=0)
+    give_up_on_hangs(reporter.client)
+    fault = emulator.add_fault(Fault(CallKind.START_ITEM, hang=True))
+    for _ in range(8):
+        reporter.item()
+    assert fault.hits == 3
+    emulator.clear_faults()
+    assert reporter.refused() == Count(8, 0)
+
+
+def test_one_slow_answer_is_no_hang(reporting: Callable[..., Reporter], emulator: Emulator) -> None:
+    """Between answers, however bad they are, calls may time out: all are sent."""
+    reporter = reporting(http_timeout=0.2, retries=0)
+    give_up_on_hangs(reporter.client)
+    for _ in range(2):
+        emulator.add_fault(Fault(CallKind.START_ITEM, hang=True, times=2))
+        emulator.add_fault(Fault(CallKind.START_ITEM, status=500, times=1))
+    for _ in range(6):
+        reporter.item()
+    emulator.clear_faults()
+    assert reporter.item() is not None
+    assert reporter.refused() == Count(6, 0)
