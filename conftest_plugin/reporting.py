@@ -67,7 +67,7 @@ class Reporting:
         self._agent.limit_reads(self._settings.client_timeout)
         self._undo.enter_context(self._agent.not_waiting_for_launch())
         self._undo.enter_context(bounded_statistics())
-        self._undo.enter_context(self._agent.making_clients(self._bound))
+        self._undo.enter_context(self._agent.making_clients(self._take_over))
         if self._is_worker:
             self._settings = self._settings.replace(launch_file="none", report_file="none")
         try:
@@ -81,33 +81,30 @@ class Reporting:
         if trouble is not None and trouble.kind in _NOBODY_THERE and trouble.status is None:
             self._report_nothing(trouble)
 
-    def _bound(self, client: Any) -> None:
-        if is_reporting_client(client):
-            bound(client, self._settings.client_timeout)
-
-    def begin(self) -> None:
-        """After the agent's start: guard its client, or tell that there is nothing to guard."""
-        if self._report is not None or self._problem is not None:
-            return
-        client = self._agent.client
-        if client is None or not self._agent.reports:
-            self._report_nothing(self._why_nothing())
-            return
+    def _take_over(self, client: Any) -> None:
+        """Bound a client that the agent has just made, and see to its launch; not a test's stand-in for one."""
         if not is_reporting_client(client):
-            # Somebody's own, or a test's stand-in for one.
             return
-        finalizer = LaunchFinalizer(client, settings=self._settings, telling=self._tell_waiting)
-        launch = finalizer.started(self._settings.client_timeout)
-        if launch is None:
-            self._report_nothing(self._why_nothing())
+        bound(client, self._settings.client_timeout)
+        if self._finalizer is not None or self._problem is not None:
+            # The agent makes a further one for each thread that runs tests; they share the launch.
             return
-        self._finalizer = finalizer
-        finalizer.keep_launch(launch)
+        finalizer = self._finalizer = LaunchFinalizer(client, settings=self._settings, telling=self._tell_waiting)
         give_up_on_hangs(client)
         if self._settings.guard_client:
             finalizer.guard()
         else:
             finalizer.watch()
+
+    def begin(self) -> None:
+        """After the agent's start: look whether there is a launch, or tell that nothing is reported."""
+        finalizer = self._finalizer
+        if self._report is not None or finalizer is None:
+            return
+        if not self._agent.reports or finalizer.started(self._settings.client_timeout) is None:
+            finalizer.unguard()
+            self._finalizer = None
+            self._report_nothing(self._why_nothing(finalizer))
 
     @contextmanager
     def configuring(self, node: Any) -> Iterator[None]:
@@ -189,11 +186,12 @@ class Reporting:
         redaction.install()
         self._undo.callback(redaction.uninstall)
 
-    def _why_nothing(self) -> Failure:
+    def _why_nothing(self, finalizer: LaunchFinalizer) -> Failure:
         trouble = knock(self._settings, self._settings.client_timeout)
+        how = finalizer.last_refusal()
         return trouble or Failure(
-            ErrorKind.REJECTED,
-            "the server did not start a launch",
+            ErrorKind.REJECTED if (how or "").startswith("status 4") else ErrorKind.UNAVAILABLE,
+            f"the server did not start a launch{f' ({how})' if how else ''}",
             "see its answer in the log of reportportal_client: pytest -o log_cli=true -o log_cli_level=WARNING",
         )
 

@@ -281,6 +281,10 @@ class LaunchFinalizer:
         """
         return self._finalizer.client.refused() if self._finalizer.client else UNKNOWN
 
+    def last_refusal(self) -> str | None:
+        """Say how the client's last request failed that did: `status 503`, or an error's name."""
+        return self._finalizer.client.last_refusal() if self._finalizer.client else None
+
     def add_refused(self, count: Count) -> None:
         """Add what copies of the client in other processes sent in vain, so that reports from now on tell the sum."""
         if self._finalizer.client is not None:

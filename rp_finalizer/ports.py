@@ -250,6 +250,10 @@ class ReportingClient(Protocol):
         """Add what a copy of the client in another process sent in vain."""
         ...
 
+    def last_refusal(self) -> str | None:
+        """Say how the client's last request failed that did; None where none did, or that is not seen."""
+        ...
+
     def on_start(self, tell: Callable[[str], None]) -> None:
         """Have a function called with the uuid of every launch that the client starts, as far as its calls are seen.
 

@@ -101,12 +101,12 @@ def _watched_call(call: Callable[..., Any], refusals: Refusals) -> Callable[...,
     def send(url: Any, *positional: Any, **content: Any) -> Any:
         circuit = refusals.circuit
         if circuit is not None and not circuit.allows(monotonic()):
-            refusals.failed(url, content)
+            refusals.failed(url, content, _HANGS)
             return _not_asked()
         try:
             response = held()(url, *positional, **content)
         except Exception as error:
-            refusals.failed(url, content)
+            refusals.failed(url, content, type(error).__name__)
             _note(circuit, error)
             raise
         _note(circuit, None)
@@ -139,12 +139,12 @@ class _WatchedSession:
         refusals = self._refusals
         circuit = refusals.circuit
         if circuit is not None and not circuit.allows(monotonic()):
-            refusals.failed(url, content)
+            refusals.failed(url, content, _HANGS)
             raise ConnectionError(_HANGS)
         try:
             response = await call(url, **content)
         except Exception as error:
-            refusals.failed(url, content)
+            refusals.failed(url, content, type(error).__name__)
             _note(circuit, error)
             raise
         _note(circuit, None)

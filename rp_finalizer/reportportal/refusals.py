@@ -51,6 +51,8 @@ class Refusals:
         self._requests: int | None = 0
         self._logs: int | None = 0
         self._starts: dict[str, Starts] = {}
+        self.last: str | None = None
+        """How the last request failed that did."""
         self.circuit: Circuit | None = None
         """Says whether the client's calls are sent at all; None sends all of them."""
         self._started: list[Callable[[str], None]] = []
@@ -80,8 +82,8 @@ class Refusals:
         """Tell whether a request of this task was refused."""
         return task in self._tasks
 
-    def failed(self, url: Any, content: Mapping[str, Any]) -> None:
-        """Take note of a request that got no answer, or none of success."""
+    def failed(self, url: Any, content: Mapping[str, Any], how: str) -> None:
+        """Take note of a request that got no answer, or none of success; `how` says which, in a word."""
         if _OURS.get():
             return
         try:
@@ -89,6 +91,7 @@ class Refusals:
         except Exception:  # noqa: BLE001  foreign objects; whatever they are, the client's call goes on
             self._known = False
             return
+        self.last = how
         self._refuse(requests, logs)
 
     def answered(self, url: Any, content: Mapping[str, Any], response: Any, status: str) -> bool:
@@ -101,7 +104,7 @@ class Refusals:
             return False
         if not taken:
             # An answer that is not JSON, as the page that a gateway sends us on to, is none of ReportPortal's.
-            self.failed(url, content)
+            self.failed(url, content, f"status {getattr(response, status)}")
         return telling
 
     def read(self, url: Any, content: Mapping[str, Any], body: Any) -> None:
@@ -144,6 +147,10 @@ class WatchedShim:
     def add_refused(self, count: Count) -> None:
         """Add what a copy of the client in another process sent in vain."""
         self._refusals.add(count)
+
+    def last_refusal(self) -> str | None:
+        """Say how the last request failed that did; None where none did, or that is not seen."""
+        return self._refusals.last
 
     def on_start(self, tell: Callable[[str], None]) -> None:
         """Have a function called with the uuid of every launch that the client starts."""

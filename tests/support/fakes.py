@@ -247,6 +247,9 @@ class FakeClient:
     def add_refused(self, count: Count) -> None:
         self.in_vain = count
 
+    def last_refusal(self) -> str | None:
+        return None
+
     def on_start(self, tell: Callable[[str], None]) -> None:
         pass
 
