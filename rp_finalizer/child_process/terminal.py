@@ -53,6 +53,9 @@ class Keyboard:
         self._earlier: list[Any] | None = None
         self._typed = b""
         self._gone = False
+        self._never_taken = True
+        self._strange = False
+        """Whether the double was made like a terminal that somebody else had: shells read lines in their own way."""
 
     @property
     def taken(self) -> bool:
@@ -71,14 +74,21 @@ class Keyboard:
 
     def take(self) -> None:
         """Make it raw, if it is ours to change: from the background it is not."""
-        if self._earlier is None and self._in_foreground():
-            try:
-                earlier = termios.tcgetattr(self.terminal)
-                # What was typed before is kept, and nothing is waited for.
-                tty.setraw(self.terminal, termios.TCSANOW)
-            except termios.error:
-                return
-            self._earlier = earlier
+        if self._earlier is not None:
+            return
+        if not self._in_foreground():
+            self._strange = self._never_taken
+            return
+        try:
+            earlier = termios.tcgetattr(self.terminal)
+            if self._strange:
+                termios.tcsetattr(self.into, termios.TCSANOW, earlier)
+            # What was typed before is kept, and nothing is waited for.
+            tty.setraw(self.terminal, termios.TCSANOW)
+        except termios.error:
+            return
+        self._earlier = earlier
+        self._never_taken = self._strange = False
 
     def give_back(self) -> None:
         """Make it what it was."""

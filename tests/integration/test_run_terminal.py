@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.support.commands import SCRIPT, Commands, environment
+from tests.support.commands import SCRIPT, environment
 from tests.support.reporting import status_of
 from tests.support.run_scripts import Scripts
-from tests.support.terminals import PATIENCE, Terminal
+from tests.support.terminals import EDITING_SHELL, PATIENCE, SHELL, Terminal
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -112,14 +112,15 @@ class TestStreams:
         for redirection in ("", "</dev/null"):
             shell.type(f"$rp run -q -- {line} {redirection}; echo $((40+2))\n")
             assert shell.expect("42\r\n").endswith("\r\none\r\ntwo\r\n")
+            shell.expect("% ")
 
     def test_typed(self, emulator: Emulator, run: Run, shell: Terminal, talk: str) -> None:
         """What is typed is shown once and read by the command; Ctrl-D ends its input; the terminal is as it was."""
         before = shell.attributes()
         shell.type(f"$rp run -- {talk}; echo code $?\n")
-        shell.expect("is ready")
+        shell.expect("is ready\r\n")
         shell.type("hello\n")
-        assert shell.expect("heard HELLO\r\n") == "\r\nhello\r\n"
+        assert shell.expect("heard HELLO\r\n") == "hello\r\n"
         shell.type("\x04")
         shell.expect("at the end")
         shell.expect("finished and confirmed")
@@ -137,7 +138,7 @@ class TestStreams:
         assert shown == "".join(f"{each}\r\n" for each in range(50_000))
 
     @pytest.mark.parametrize("redirection", ["", "| cat", "</dev/null"])
-    def test_size(self, shell: Terminal, talk: str, scripts: Scripts, redirection: str) -> None:
+    def test_size(self, shell: Terminal, scripts: Scripts, redirection: str) -> None:
         """A change of the window's size reaches the command."""
         waiting = scripts.python(
             "import os, signal\n"
@@ -152,7 +153,7 @@ class TestStreams:
         shell.resize(33, 99)
         shell.expect("new size")
 
-    def test_left_behind(self, emulator: Emulator, run: Run, shell: Terminal) -> None:
+    def test_left_behind(self, run: Run, shell: Terminal) -> None:
         """What the command leaves in the background, with the terminal open, is not waited for, and goes on."""
         inner = f"echo ReportPortal Launch UUID: {run.uuid}; (sleep 0.5; touch went-on; sleep 600) & echo $! >pid"
         shell.type(f"$rp run -- sh -c {shlex.quote(inner)}; echo code $?\n")
@@ -216,23 +217,33 @@ class TestKeys:
         shell.expect("% ")
         assert status_of(emulator, run.uuid) == "PASSED"
 
-    def test_background(self, emulator: Emulator, run: Run, shell: Terminal, talk: str) -> None:
+    @pytest.mark.parametrize("kind", [SHELL, EDITING_SHELL], ids=["plain", "editing"])
+    def test_background(
+        self,
+        emulator: Emulator,
+        run: Run,
+        tmp_path: Path,
+        variables: dict[str, str],
+        talk: str,
+        kind: tuple[str, ...],
+    ) -> None:
         """Started in the background it leaves the terminal alone, and takes it when it is brought forward."""
-        shell.type(f"$rp run -- {talk} &\n")
-        shell.expect("is ready")
-        shell.type("echo in fr''ont\n")
-        shell.expect("in front\r\n")
-        shell.type("fg\n")
-        shell.expect("talk" if "talk" in talk else "run")
-        while shell.echoes and shell.process.poll() is None:
-            os.sched_yield()
-        shell.type("hello\n")
-        shell.expect("heard HELLO")
-        shell.type("\x04")
-        shell.expect("at the end")
-        shell.expect("finished and confirmed")
-        shell.expect("% ")
-        assert shell.echoes
+        with Terminal(tmp_path, variables, *kind) as shell:
+            shell.expect("% ")
+            before = shell.attributes()
+            shell.type(f"$rp run -- {talk} &\n")
+            shell.expect("is ready")
+            shell.type("echo in fr''ont\n")
+            shell.expect("in front\r\n")
+            shell.type("fg\n")
+            shell.expect("fg\r\n")
+            shell.type("hello\n")
+            shell.expect("heard HELLO")
+            shell.type("\x04")
+            shell.expect("at the end")
+            shell.expect("finished and confirmed")
+            shell.expect("% ")
+            assert shell.attributes()[:4] == before[:4]
         assert status_of(emulator, run.uuid) == "PASSED"
 
     def test_background_after_a_stop(self, emulator: Emulator, run: Run, shell: Terminal, scripts: Scripts) -> None:
@@ -281,7 +292,6 @@ class TestEnds:
         command = (str(SCRIPT), "run", "--", *shlex.split(talk))
         with Terminal(tmp_path, variables, *command) as terminal:
             terminal.expect("is ready")
-            assert not terminal.echoes
             terminal.process.send_signal(number)
             terminal.expect("finished and confirmed")
             assert terminal.echoes
@@ -291,7 +301,7 @@ class TestEnds:
 
     @pytest.mark.parametrize("redirection", ["", "</dev/null"])
     def test_window_is_closed(
-        self, emulator: Emulator, run: Run, shell: Terminal, talk: str, scripts: Scripts, redirection: str
+        self, emulator: Emulator, run: Run, shell: Terminal, scripts: Scripts, redirection: str
     ) -> None:
         """When the window is closed the command is hung up, as without us, and its launch is finished."""
         waiting = scripts.python(
@@ -304,7 +314,7 @@ class TestEnds:
         emulator.wait_until(lambda: (launch := emulator.launch(run.uuid)) and launch.status.final, timeout=PATIENCE)
         assert status_of(emulator, run.uuid) == "INTERRUPTED"
 
-    def test_killed(self, shell: Terminal, run: Run, scripts: Scripts) -> None:
+    def test_killed(self, shell: Terminal, scripts: Scripts) -> None:
         """When we are killed ourselves, the command is hung up, and does not stay behind."""
         waiting = scripts.python(
             "import os, signal\nopen('pid', 'w').write(str(os.getpid()))\nprint('is', 'ready', flush=True)\n"

@@ -16,7 +16,10 @@ if TYPE_CHECKING:
 
 PATIENCE = 30.0
 """Seconds until what does not appear is a failed test."""
-SHELL = ("/bin/bash", "--norc", "--noprofile", "--noediting", "-i")
+EDITING_SHELL = ("/bin/bash", "--norc", "--noprofile", "-i")
+"""Reads its lines key by key, as shells do for people, and sets the terminal so meanwhile."""
+SHELL = (*EDITING_SHELL[:-1], "--noediting", "-i")
+"""Leaves lines and echo to the terminal."""
 
 _LEAD = """
 import fcntl, os, sys, termios
