@@ -46,6 +46,23 @@ SYSTEM_EXIT = """
     def test_exits():
         raise SystemExit(9)
 """
+BUSY = """
+    import logging
+    import pathlib
+    import time
+
+    busy = pathlib.Path(__file__).with_name("busy")
+
+    def test_fails():
+        while not busy.exists():
+            time.sleep(0.01)
+        assert not "right"
+
+    def test_is_busy():
+        busy.touch()
+        time.sleep(1)
+        logging.getLogger("suite").info("late")
+"""
 BROKEN = "import nothing_of_the_kind"
 BLOCK = re.compile(r"^-+ ReportPortal -+\n(?P<headline>.*)\n(?P<sentence>.*)$", re.MULTILINE)
 
@@ -146,6 +163,16 @@ def test_first_failure_stops_the_run(emulator: Emulator, runs: PytestRuns) -> No
     }
     assert ran == {"test_fails": "FAILED"}
     assert all(item.status.final for item in emulator.items(launch.uuid))
+
+
+@pytest.mark.slow
+def test_first_failure_while_another_worker_is_busy(emulator: Emulator, runs: PytestRuns) -> None:
+    """With `-x` and workers the finish waits for what another worker has begun: nothing is reported behind it."""
+    ended = runs.write(test_it=BUSY).run("-x", "-n", "2")
+    assert ended.code == 2, (ended.out, ended.err)
+    expect_one_finish(emulator)
+    [launch] = emulator.launches()
+    assert "late" in logged(emulator, launch.uuid)
 
 
 @pytest.mark.parametrize(
