@@ -14,19 +14,25 @@ if TYPE_CHECKING:
     from types import FrameType
 
 INTERRUPTED = 130
-PACKAGES = ("reportportal-client", "requests", "click")
+PACKAGES = ("reportportal-client", "pytest-reportportal", "pytest", "requests", "click")
 
 
 def main() -> int:
     """Run all benchmarks, one after the other."""
     _isolate()
     signal.signal(signal.SIGTERM, _end)
-    from tests.bench import command_start, finish_latency, hanging_server, import_cost  # noqa: PLC0415  see `_isolate`
+    from tests.bench import (  # noqa: PLC0415  see `_isolate`
+        command_start,
+        finish_latency,
+        hanging_server,
+        import_cost,
+        pytest_session,
+    )
 
     begun = perf_counter()
     packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
     _say(f"Python {platform.python_version()} on {platform.system()}, {os.cpu_count()} cores; {packages}\n\n\n")
-    for benchmark in (finish_latency, hanging_server, import_cost, command_start):
+    for benchmark in (finish_latency, hanging_server, import_cost, command_start, pytest_session):
         benchmark.run()
     _say(f"measured in {perf_counter() - begun:.0f} s\n")
     return 0
