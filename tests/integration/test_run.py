@@ -364,15 +364,14 @@ class TestOutput:
     @pytest.mark.parametrize("writing", ["sleep 600", "while echo more; do sleep 0.1; done"])
     def test_grandchild(self, emulator: Emulator, run: Run, commands: Commands, writing: str) -> None:
         """What the command leaves in the background, silent or not, is not waited for."""
-        line = f"echo ReportPortal Launch UUID: {run.uuid}; ({writing}) & echo $!"
+        line = f"echo ReportPortal Launch UUID: {run.uuid}; ({writing}) & echo $! >pid"
         with commands.started("run", "--", "sh", "-c", line) as process:
             assert process.stdout
             process.stdout.readline()
-            background = int(process.stdout.readline())
             try:
                 process.wait(timeout=20)
             finally:
-                os.kill(background, signal.SIGKILL)
+                os.kill(int((commands.folder / "pid").read_text(encoding="ascii")), signal.SIGKILL)
         assert process.returncode == 0
         assert status_of(emulator, run.uuid) == "PASSED"
 
