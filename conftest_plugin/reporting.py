@@ -13,9 +13,11 @@ from conftest_plugin.agent import Agent
 from conftest_plugin.summary import write_block, write_line
 from conftest_plugin.workers import Workers, name_of
 from rp_finalizer.errors import SettingsError
+from rp_finalizer.finalizer import KEPT_SHARE
 from rp_finalizer.launch_finalizer import LaunchFinalizer
 from rp_finalizer.lifetime import LIFETIME
 from rp_finalizer.outcome import ErrorKind, Outcome
+from rp_finalizer.publishing import leave_to_caller
 from rp_finalizer.redaction import Redaction
 from rp_finalizer.report import Count, Failure, Report
 from rp_finalizer.report_file import write_report
@@ -89,7 +91,9 @@ class Reporting:
         if self._finalizer is not None or self._problem is not None:
             # The agent makes a further one for each thread that runs tests; they share the launch.
             return
-        finalizer = self._finalizer = LaunchFinalizer(client, settings=self._settings, telling=self._tell_waiting)
+        finalizer = self._finalizer = LaunchFinalizer(
+            client, settings=self._settings, telling=self._tell_waiting, telling_end=leave_to_caller
+        )
         give_up_on_hangs(client)
         if self._settings.guard_client:
             finalizer.guard()
@@ -145,7 +149,8 @@ class Reporting:
         """After a signal: see to the launch at once, for pytest-xdist may take longer to end its workers."""
         if LIFETIME.doomed:
             self._workers.terminate()
-        self._workers.wait(self._settings.grace / 3)
+        # The same share of the time that a flush has: the rest is the finish's.
+        self._workers.wait(self._settings.grace * (1 - KEPT_SHARE))
         finalizer.terminate()
 
     def interrupted(self, item: pytest.Item) -> None:

@@ -5,52 +5,34 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from dataclasses import dataclass
 from functools import partial
 from math import inf
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Self
 
+from rp_finalizer.closing import Closing
 from rp_finalizer.deadline import Deadline
 from rp_finalizer.ending import Ending
-from rp_finalizer.errors import BlockedLoopError, FinishArgumentError, StillFlyingError
-from rp_finalizer.finalizer import RESOLVE_SHARE
+from rp_finalizer.errors import BlockedLoopError, FinishArgumentError
 from rp_finalizer.finish import Finish
 from rp_finalizer.guarded_calls import GuardedCalls
+from rp_finalizer.launch_flights import LaunchFlights
 from rp_finalizer.lifetime import LIFETIME
-from rp_finalizer.outcome import ErrorKind, Outcome, Step, StepResult
-from rp_finalizer.ports import Flushed, Pending
-from rp_finalizer.report import UNKNOWN, Count, Failure, Report, StepRecord
-from rp_finalizer.report_file import write_line, write_report
+from rp_finalizer.outcome import Outcome
+from rp_finalizer.ports import Pending
+from rp_finalizer.publishing import keep_launch, keep_report, warn
+from rp_finalizer.report import UNKNOWN, Count, Report
 from rp_finalizer.reportportal.guarding import guard, unguard
-from rp_finalizer.single_flight import SingleFlight
-from rp_finalizer.starts import StartsSeen
 from rp_finalizer.wiring import Search, build_finalizer, configure
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
     from datetime import datetime
 
-    from rp_finalizer.ports import ReportingClient
+    from rp_finalizer.closing import Closed
     from rp_finalizer.settings import Settings
 
-CLOSING_TIME = 0.5
-"""Seconds that closing the client gets at least, even when the budget is used up."""
-
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class _Closing:
-    """What the end of the client adds to the report."""
-
-    record: StepRecord
-    late: Flushed
-    """What became of logs that were still held."""
-
-    def amend(self, report: Report) -> Report:
-        late = self.late
-        return report.with_step(self.record).with_late_logs(late.delivered.logs, late.abandoned.logs, late.told_before)
 
 
 class LaunchFinalizer:
@@ -60,7 +42,8 @@ class LaunchFinalizer:
     `launch` (uuid or number), the environment or the launch file. `endpoint`, `project` and `api_key` win over what
     the client tells, that over `settings`; without `settings` they are loaded from environment and file. Any setting
     may be given by name. `search` says where to look for a launch that nothing names; `telling` is told, in sentences,
-    what is waited for. Raises `SettingsError` when a setting is wrong, or when there is no client and no connection.
+    what is waited for, and `telling_end` how it ended, each time anew; by default an end that is not well is logged as
+    a warning. Raises `SettingsError` when a setting is wrong, or when there is no client and no connection.
 
     Usable from any thread. In a forked child nothing is finished or flushed: the parent does that.
     """
@@ -75,6 +58,7 @@ class LaunchFinalizer:
         api_key: str | None = None,
         settings: Settings | None = None,
         telling: Callable[[str], None] = logger.info,
+        telling_end: Callable[[Report], None] = warn,
         search: Search | None = None,
         **overrides: Any,
     ) -> None:
@@ -86,20 +70,20 @@ class LaunchFinalizer:
         self._stop = threading.Event()
         found = search or Search(agent_files=None if client is not None else Path())
         self._finalizer = build_finalizer(client, launch, self.settings, self._stop, telling, found)
-        self._flights: SingleFlight[Report] = SingleFlight(lambda report: report.latches)
-        self._ends: dict[str, float] = {}
-        self._starts = StartsSeen()
-        self._last_key = "no launch"
-        self._closing = threading.Lock()
-        self._closed = False
+        self._flights = LaunchFlights(self._finalizer, self._reopened)
         self._ended = False
         self._ending = Ending(self.settings.grace, self._stop, self.terminate, telling)
         self._report: Report | None = None
         self._client = client
+        self._telling_end = telling_end
+        self._calls: GuardedCalls | None = None
+        self._closing: Closing | None = None
         shim = self._finalizer.client
-        if shim is not None and self.settings.launch_file is not None:
-            shim.on_start(self.keep_launch)
-        self._calls = GuardedCalls(self._started, self.finish, self.terminate, shim) if shim is not None else None
+        if shim is not None:
+            shim.on_start(self._launch_started)
+            calls = self._calls = GuardedCalls(self._guarded_start, self.finish, self.terminate, shim)
+            clock = self._finalizer.clock
+            self._closing = Closing(shim, clock, self.settings, self._stop, calls.closing)
 
     @property
     def signalled(self) -> bool:
@@ -150,9 +134,9 @@ class LaunchFinalizer:
         if timeout is not None and not (isinstance(timeout, int | float) and 0 < timeout < inf):
             raise FinishArgumentError("timeout", timeout, "it is a number of seconds, more than 0")
         deadline = self._deadline(timeout)
-        key = self._key(deadline)
+        key = self._flights.key(deadline)
         given["status"] = given.get("status") or self._status()
-        finish = Finish.of(self._end(key), **given)
+        finish = Finish.of(self._flights.end(key), **given)
         return self._finish(key, finish, deadline, again=True, force_stop=force_stop)
 
     def terminate(self, *, status: str | None = None) -> Report:
@@ -168,8 +152,8 @@ class LaunchFinalizer:
 
     def _terminate_now(self, status: str | None = None) -> Report:
         deadline = self._deadline()
-        key = self._key(deadline)
-        finish = Finish.of(self._end(key), status=status or self._status())
+        key = self._flights.key(deadline)
+        finish = Finish.of(self._flights.end(key), status=status or self._status())
         try:
             report = self._finish(key, finish, deadline, again=False)
         finally:
@@ -257,19 +241,6 @@ class LaunchFinalizer:
             logger.info("there is no launch: %s", error)
             return None
 
-    def keep_launch(self, uuid: str) -> None:
-        """Write the launch's uuid into the launch file, where one is set, for whoever has to finish it later.
-
-        This happens by itself for every launch that the client starts from now on.
-        """
-        path = self.settings.launch_file
-        if path is None or self._flights.foreign:
-            return
-        try:
-            write_line(uuid, path)
-        except OSError as error:
-            logger.warning("launch_file %s cannot be written: %s", path, error)
-
     def pending(self) -> Pending:
         """Tell what the client still holds; None for what cannot be known."""
         return self._finalizer.client.pending() if self._finalizer.client else Pending(0, 0)
@@ -295,100 +266,43 @@ class LaunchFinalizer:
             # Its report file is the parent's to write.
             self._report = Report(Outcome.NOT_OWNED)
             return self._report
-
-        def fly() -> Report:
-            try:
-                rerun = self._starts.rerun(key)
-                return self._finalizer.finalize(finish, deadline, force_stop=force_stop, rerun=rerun)
-            finally:
-                self._finalizer.release()
-
-        patience = deadline.remaining(self._finalizer.clock.monotonic())
-        try:
-            report = self._flights.run(key, fly, again=again, patience=patience)
-        except StillFlyingError as error:
-            told = Failure(ErrorKind.TIMEOUT, str(error), "the report of that thread's call tells what becomes of it")
-            return Report(Outcome.FAILED, error=told)
+        report = self._flights.fly(key, finish, deadline, again=again, force_stop=force_stop)
         if report is not self._report:
             self._publish(report)
+            self._telling_end(report)
         return report
 
-    def _key(self, deadline: Deadline) -> str:
-        """Name the flight: the launch as it is named first, before anybody is asked about it.
+    def _close(self, deadline: Deadline) -> Closed | None:
+        """Close the client; None where there is none to close, or it was closed before."""
+        if self._closing is None or self._flights.foreign:
+            return None
+        try:
+            return self._closing.close(deadline)
+        finally:
+            self._finalizer.release()
 
-        A client that forgets its launch at its end does not make us forget it. In a forked child nobody is asked: what
-        the client needs for its answer may be locked there for ever.
-        """
+    def _launch_started(self, uuid: str) -> None:
         if not self._flights.foreign:
-            now = self._finalizer.clock.monotonic()
-            until = deadline.keeping(1 - RESOLVE_SHARE, deadline.remaining(now))
-            name = self._finalizer.resolver.first_name(until)
-            if name is not None:
-                self._last_key = name
-                self._open_anew_when_started(name)
-        return self._last_key
+            keep_launch(uuid, self.settings.launch_file)
 
-    def _open_anew_when_started(self, key: str) -> None:
-        """Forget the end of a launch that the client has started again since: a rerun keeps its launch's uuid."""
-        client = self._finalizer.client
-        if client is not None and self._starts.news(key, client.starts(key)):
-            self._flights.open_anew(key)
-            self._finalizer.open_anew(key)
-            self._ends.pop(key, None)
-            self._closed = False
-
-    def _started(self, *, rerun: bool) -> None:
+    def _guarded_start(self, *, rerun: bool) -> None:
         """Take note that the guarded client has started a launch, perhaps after it was terminated."""
-        self._starts.note(rerun=rerun)
+        self._flights.note_start(rerun=rerun)
         if self._ended:
             self._ended = False
             self.watch()
+
+    def _reopened(self) -> None:
+        if self._closing is not None:
+            self._closing.reopen()
 
     def _status(self) -> str | None:
         """Give what is sent because a signal ends the run."""
         return self.settings.status_on_signal if self._ending.signalled else None
 
-    def _end(self, key: str) -> float:
-        """Give the end of the launch, in seconds since the epoch: when a finish was asked for first.
-
-        A second try sends the same end time, so that a first one which the server works off late is known as ours.
-        """
-        return self._ends.setdefault(key, self._finalizer.clock.epoch())
-
-    def _close(self, deadline: Deadline) -> _Closing | None:
-        """Close the client; None where there is none to close, or it was closed before."""
-        client, clock, settings = self._finalizer.client, self._finalizer.clock, self.settings
-        if client is None or self._flights.foreign:
-            return None
-        with self._closing:
-            if self._closed:
-                return None
-            self._closed = True
-            begun = clock.monotonic()
-            clock.wait(min(settings.delay_before_terminate, deadline.remaining(begun)), self._stop)
-            until = Deadline(max(deadline.end, clock.monotonic() + CLOSING_TIME))
-            late = client.flush(until) if client.pending().logs else Flushed(attempts=0)
-            problem = self._terminate(client, until) or late.problem
-            self._finalizer.release()
-            clock.wait(min(settings.delay_after_terminate, deadline.remaining(clock.monotonic())), self._stop)
-            result = StepResult.FAILED if problem else StepResult.OK
-            return _Closing(StepRecord(Step.TERMINATE, result, clock.monotonic() - begun, 1, problem), late)
-
-    def _terminate(self, client: ReportingClient, until: Deadline) -> str | None:
-        """Close the client by its own method, which may call the guarded ones in turn."""
-        calls = self._calls
-        assert calls is not None  # noqa: S101  there is a client
-        with calls.closing():
-            return client.terminate(until)
-
     def _publish(self, report: Report) -> None:
         self._report = report
-        path = self.settings.report_file
-        if path is not None:
-            try:
-                write_report(report, path)
-            except OSError as error:
-                logger.warning("report_file %s cannot be written: %s", path, error)
+        keep_report(report, self.settings.report_file)
 
     def _deadline(self, timeout: float | None = None) -> Deadline:
         budget = self.settings.timeout if timeout is None else timeout

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from collections.abc import Callable
-    from types import FrameType
+    from types import FrameType, TracebackType
 
 ENDING = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
@@ -113,13 +113,16 @@ class Signals:
             return
         self.noticed = number
         error = _raised_by(earlier, number, frame)
-        if error is None:
+        if error is None and not _cancels_a_run(earlier):
             # Somebody's own handler has dealt with it; it need not mean an end.
             return
         if earlier is signal.SIG_DFL and self.fatal is None:
             self.fatal = number
+            _keep_silent_at_the_end()
         self.count += 1
         self._struck(number)
+        if error is None:
+            return
         if self._holding:
             self._held = self._held or error
             return
@@ -159,6 +162,25 @@ def _raised_by(earlier: Any, number: int, frame: FrameType | None) -> BaseExcept
     except BaseException as error:  # noqa: BLE001  raised again by who asks
         return error
     return None
+
+
+def _cancels_a_run(earlier: Any) -> bool:
+    """Tell whether a handler is that of `asyncio.run`, which at first raises nothing but cancels what runs.
+
+    It is a `functools.partial` of `Runner._on_sigint` (CPython 3.11 to 3.14); under another name it is not known.
+    """
+    return getattr(getattr(earlier, "func", None), "__qualname__", "") == "Runner._on_sigint"
+
+
+def _keep_silent_at_the_end() -> None:
+    """Have `Terminated` end the process without a traceback, as the default action would."""
+    earlier = sys.excepthook
+
+    def excepthook(kind: type[BaseException], error: BaseException, traceback: TracebackType | None) -> None:
+        if not issubclass(kind, Terminated):
+            earlier(kind, error, traceback)
+
+    sys.excepthook = excepthook
 
 
 def _as_before(number: int, earlier: Any, frame: FrameType | None) -> None:

@@ -15,6 +15,7 @@ from rp_finalizer.finish import FINISH_STATUSES
 from rp_finalizer.launch import LaunchRef
 from rp_finalizer.launch_finalizer import LaunchFinalizer
 from rp_finalizer.launch_lines import LaunchFinder
+from rp_finalizer.publishing import leave_to_caller
 from rp_finalizer.reportportal.launch_sources import PrintedLaunches, read_output
 from rp_finalizer.wiring import Search
 
@@ -76,7 +77,9 @@ def command(
         if log is not None:
             printed, interruption = _read_output(common, log)
         search = Search(agent_files=Path(), log=printed, name=name)
-        finalizer = LaunchFinalizer(launch=launch, settings=settings, telling=common.tell, search=search)
+        finalizer = LaunchFinalizer(
+            launch=launch, settings=settings, telling=common.tell, telling_end=leave_to_caller, search=search
+        )
         finish = partial(
             finalizer.finish, status=status, description=description, attributes=attributes, force_stop=force_stop
         )

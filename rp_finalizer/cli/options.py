@@ -114,7 +114,7 @@ def common_options(command: Callable[..., Any]) -> Callable[..., Any]:
         logging.basicConfig(level=level, stream=sys.stderr, format="%(levelname)s %(name)s: %(message)s")
         if common.quiet:
             # A report file that was asked for and is not there is an error of the command, not of the finish.
-            logging.getLogger("rp_finalizer.launch_finalizer").setLevel(logging.WARNING)
+            logging.getLogger("rp_finalizer.publishing").setLevel(logging.WARNING)
         return command(common=common, **values)
 
     for option in reversed(_OPTIONS):

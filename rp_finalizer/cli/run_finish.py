@@ -17,6 +17,7 @@ from rp_finalizer.cli.exits import Interrupted, interruptible
 from rp_finalizer.errors import BadLaunchError
 from rp_finalizer.launch import LaunchRef
 from rp_finalizer.outcome import ErrorKind, Outcome, Source
+from rp_finalizer.publishing import leave_to_caller
 from rp_finalizer.report import Failure, Report, ReportedLaunch
 from rp_finalizer.report_file import write_report
 from rp_finalizer.reportportal.launch_sources import LAUNCH_VARIABLES, PrintedLaunches
@@ -178,7 +179,10 @@ class _Finishing:
             (uuid, Search(log=PrintedLaunches(_OUTPUT, (uuid,)), before=before)) for uuid in self._printed
         ]
         for uuid, search in searches or [(None, Search(agent_files=Path(), name=name, before=before))]:
-            yield uuid, LaunchFinalizer(settings=settings, telling=self._tell, search=search)
+            yield (
+                uuid,
+                LaunchFinalizer(settings=settings, telling=self._tell, telling_end=leave_to_caller, search=search),
+            )
 
     @staticmethod
     def _given_up(uuid: str | None) -> Report:

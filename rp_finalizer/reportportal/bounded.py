@@ -47,9 +47,11 @@ def member_of(stranger: Any, name: str, default: Any = None) -> Any:
 
 def wait_within(deadline: Deadline, done: threading.Event, overtime: float = 0.0) -> bool:
     """Wait for the event until `overtime` seconds after the deadline, which a signal may move while we wait."""
-    while not done.wait(min(left := deadline.remaining(monotonic()) + overtime, _LOOK)):
-        if left <= _LOOK:
-            return done.is_set()
+    while not done.is_set():
+        left = deadline.end + overtime - monotonic()
+        if left <= 0:
+            return False
+        done.wait(min(left, _LOOK))
     return True
 
 

@@ -53,13 +53,10 @@ class Ending:
     status: str = "PASSED"
     lossy: bool = False
     """Logs may be left behind, and are told as abandoned."""
-    broken: str = ""
-    """Why the promise is not kept yet."""
 
     def cases(self) -> Iterator[Any]:
         """Give a test's parameters for each of the scripts."""
-        broken = [pytest.mark.xfail(reason=self.broken)] if self.broken else []
-        for scripts, marks in ((self.scripts, broken), (self.slow, [*broken, pytest.mark.slow])):
+        for scripts, marks in ((self.scripts, []), (self.slow, [pytest.mark.slow])):
             for script in scripts.split():
                 yield pytest.param(self, *script.split("/"), id=f"{self.name}-{script}", marks=marks)
 
@@ -137,7 +134,6 @@ ENDINGS = (
         "SIGINT in asyncio",
         SIGINT,
         "async/guard",
-        broken="the handler of asyncio.run cancels the task and raises nothing: it is taken for somebody's own",
     ),
     signalled("SIGHUP", SIGHUP, "threaded/block", slow="sync/block batched/guard async/guard duck/block"),
     signalled(
@@ -205,7 +201,6 @@ ENDINGS = (
         settings={"grace": 1.5},
         error=ErrorKind.TIMEOUT,
         lossy=True,
-        broken="the handler of asyncio.run raises nothing: no grace begins",
     ),
     Ending(
         name="503 twice",
@@ -325,7 +320,6 @@ def test_ending(
         expect_finished(emulator, ended, ending)
 
 
-@pytest.mark.xfail(reason="nothing is printed")
 def test_unfinished_launch_is_told(emulator: Emulator, tmp_path: Path) -> None:
     """Whoever reads nothing but the terminal learns that the launch is not finished, and why."""
     emulator.add_fault(Fault(FINISH, status=401))

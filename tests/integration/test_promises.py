@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import threading
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
@@ -243,23 +242,29 @@ class _RecordingClock(SystemClock):
         return super().wait(seconds, wakes)
 
 
-def _waits_of_a_healthy_end(run: Run, **settings: float) -> list[float]:
-    finalizer, clock = LaunchFinalizer(run.client, **QUICK | settings), _RecordingClock()
-    finalizer._finalizer = replace(finalizer._finalizer, clock=clock)
-    assert finalizer.terminate().outcome is Outcome.FINISHED
+@pytest.fixture
+def clock(monkeypatch: pytest.MonkeyPatch) -> _RecordingClock:
+    """Have every finalizer of the test ask this clock."""
+    clock = _RecordingClock()
+    monkeypatch.setattr("rp_finalizer.wiring.SystemClock", lambda: clock)
+    return clock
+
+
+def _waits_of_a_healthy_end(run: Run, clock: _RecordingClock, **settings: float) -> list[float]:
+    assert LaunchFinalizer(run.client, **QUICK | settings).terminate().outcome is Outcome.FINISHED
     return [seconds for seconds in clock.waits if seconds]
 
 
-def test_nothing_waits_a_fixed_time(emulator: Emulator, run: Run) -> None:
+def test_nothing_waits_a_fixed_time(emulator: Emulator, run: Run, clock: _RecordingClock) -> None:
     """A healthy end asks for no wait, and is not the client's own, which sleeps 3 s before it sends anything."""
-    assert _waits_of_a_healthy_end(run) == []
+    assert _waits_of_a_healthy_end(run, clock) == []
     assert [call.user_agent for call in finishes(emulator)] == [OUR_AGENT]
 
 
-def test_a_fixed_wait_that_is_wanted_is_made(run: Run) -> None:
+def test_a_fixed_wait_that_is_wanted_is_made(run: Run, clock: _RecordingClock) -> None:
     """The waits before and after the end, and for the server to settle, are those that were set."""
     wanted = {"settle": 0.03, "delay_before_terminate": 0.01, "delay_after_terminate": 0.02}
-    assert _waits_of_a_healthy_end(run, **wanted) == list(wanted.values())
+    assert _waits_of_a_healthy_end(run, clock, **wanted) == list(wanted.values())
 
 
 def test_fixed_delays_are_nothing_unless_wanted() -> None:
