@@ -8,7 +8,7 @@ import subprocess
 import sys
 import time
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from textwrap import dedent
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 REPORT = "report.json"
-OTHERS = ("-p", "no:hypothesispytest", "-p", "no:anyio")
+OTHERS = ("hypothesispytest", "anyio", "asyncio", "rerunfailures")
 """Plugins that our own tests need, and that cost every run a second."""
 POLL = 0.02
 """Seconds between two looks at a file."""
@@ -97,14 +97,20 @@ class PytestRuns:
     ini: Mapping[str, str] = field(default_factory=dict)
     """Lines of the ini file, over those that every run has; the value `-` leaves a line out."""
     variables: Mapping[str, str] = field(default_factory=dict)
+    plugins: tuple[str, ...] = ()
+    """Those of `OTHERS` that are meant to be there."""
 
     def with_ini(self, **ini: str) -> PytestRuns:
         """Give the same with more lines in the ini file."""
-        return PytestRuns(self.folder, self.url, {**self.ini, **ini}, self.variables)
+        return replace(self, ini={**self.ini, **ini})
 
     def with_variables(self, **variables: str) -> PytestRuns:
         """Give the same with more environment variables."""
-        return PytestRuns(self.folder, self.url, self.ini, {**self.variables, **variables})
+        return replace(self, variables={**self.variables, **variables})
+
+    def with_plugins(self, *plugins: str) -> PytestRuns:
+        """Give the same with plugins that are left out otherwise."""
+        return replace(self, plugins=(*self.plugins, *plugins))
 
     def write(self, **files: str) -> PytestRuns:
         """Write Python files, `test_a="..."` into `test_a.py`."""
@@ -126,11 +132,12 @@ class PytestRuns:
         heed_interrupts()
         (self.folder / "pytest.ini").write_text(self._ini_text())
         flags = ("--reportportal",) if reporting else ()
+        left_out = [part for name in OTHERS if name not in self.plugins for part in ("-p", f"no:{name}")]
         with (
             (self.folder / "stdout").open("wb") as out,
             (self.folder / "stderr").open("wb") as err,
             subprocess.Popen(
-                [sys.executable, "-m", "pytest", *OTHERS, *flags, *arguments],
+                [sys.executable, "-m", "pytest", *left_out, *flags, *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,
