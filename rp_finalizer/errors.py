@@ -132,3 +132,55 @@ def _shown(value: object) -> str:
         return repr(value)[:80]
     except Exception:  # noqa: BLE001  a foreign repr, or a number of more digits than Python shows
         return f"of type {type(value).__name__}"
+
+
+class OutboxError(FinalizerError):
+    """The outbox cannot be used."""
+
+    def __init__(self, outbox: str, reason: str, mend: str) -> None:
+        super().__init__(outbox, reason, mend)
+        self.outbox = outbox
+        self.reason = reason
+        self.mend = mend
+
+    def __str__(self) -> str:
+        """Name the outbox, what is wrong with it, and what to do."""
+        return f"outbox {self.outbox}: {self.reason}; {self.mend}"
+
+
+class LeaseLostError(FinalizerError):
+    """An entry is somebody else's by now: nothing was changed."""
+
+    def __init__(self, entry_id: str) -> None:
+        super().__init__(entry_id)
+        self.entry_id = entry_id
+
+    def __str__(self) -> str:
+        """Name the entry."""
+        return f"entry {self.entry_id} is held by somebody else by now, or by nobody; nothing was changed"
+
+
+class EntryStateError(FinalizerError):
+    """An entry is in a state in which this cannot be done with it."""
+
+    def __init__(self, entry_id: str, state: str, event: str) -> None:
+        super().__init__(entry_id, state, event)
+        self.entry_id = entry_id
+        self.state = state
+        self.event = event
+
+    def __str__(self) -> str:
+        """Name the entry, its state, and what cannot be done."""
+        return f"entry {self.entry_id} is {self.state}: {self.event} is not possible now"
+
+
+class UnknownEntryError(FinalizerError):
+    """The outbox has no such entry."""
+
+    def __init__(self, entry_id: str) -> None:
+        super().__init__(entry_id)
+        self.entry_id = entry_id
+
+    def __str__(self) -> str:
+        """Name what was asked for."""
+        return f"the outbox has no entry {_shown(self.entry_id)}: see rp-finalize entries list"

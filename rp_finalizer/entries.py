@@ -1,0 +1,213 @@
+"""A launch to be finished, as the outbox keeps it, and what may become of it: decisions, without doing anything.
+
+Times are seconds since the epoch, for an entry outlives the process that wrote it. Every step gives a new entry; the
+backends keep what these functions say, so that all of them behave alike.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from enum import StrEnum
+from typing import TYPE_CHECKING, Self
+
+from rp_finalizer.errors import EntryStateError, LeaseLostError
+
+if TYPE_CHECKING:
+    from rp_finalizer.finish import Attribute
+    from rp_finalizer.report import Failure, Report
+
+AGEING = 600.0
+"""Seconds after which an entry is as urgent as one of the next priority that has just come due."""
+
+LONGEST_HISTORY = 50
+"""Events of an entry that are kept, the latest."""
+
+
+class EntryState(StrEnum):
+    """Where an entry stands."""
+
+    OPEN = "open"
+    """Its run is alive, and holds the lease."""
+    READY = "ready"
+    """To be worked on, from `visible_at` on."""
+    LEASED = "leased"
+    """Somebody works on it."""
+    DONE = "done"
+    """The launch is finished; the report is kept for whoever asks again."""
+    DEAD = "dead"
+    """Given up, with a reason; it can be made ready again."""
+
+    @property
+    def owed(self) -> bool:
+        """Tell whether the launch still is to be finished."""
+        return self in {EntryState.OPEN, EntryState.READY, EntryState.LEASED}
+
+    @property
+    def held(self) -> bool:
+        """Tell whether somebody holds a lease."""
+        return self in {EntryState.OPEN, EntryState.LEASED}
+
+
+class Priority(StrEnum):
+    """How urgent an entry is, the most urgent first."""
+
+    CRITICAL = "critical"
+    HIGH = "high"
+    NORMAL = "normal"
+    LOW = "low"
+
+    @property
+    def rank(self) -> int:
+        """Give 0 for the most urgent."""
+        return list(Priority).index(self)
+
+
+@dataclass(frozen=True, slots=True)
+class OwedLaunch:
+    """Which launch is to be finished, and with what. No credential: whoever works on it brings the key."""
+
+    endpoint: str
+    """The server's address in its normal form."""
+    project: str
+    uuid: str
+    end_ms: int | None = None
+    """Milliseconds since the epoch; None while its run goes on: then the run's last sign of life is taken."""
+    status: str | None = None
+    description: str | None = None
+    attributes: tuple[Attribute, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """Name the launch among all: two entries of one key are one."""
+        return f"{self.endpoint}#{self.project}#{self.uuid}"
+
+
+@dataclass(frozen=True, slots=True)
+class Event:
+    """Something that happened to an entry."""
+
+    at: float
+    what: str
+    detail: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One launch to be finished."""
+
+    entry_id: str
+    launch: OwedLaunch
+    created_at: float
+    updated_at: float
+    state: EntryState = EntryState.READY
+    priority: Priority = Priority.NORMAL
+    attempts: int = 0
+    """Claims since it was made, or made ready again; one that ends without a word of the server is given back."""
+    visible_at: float = 0.0
+    """Not before: a delay, a wait after a failure, and the end of a lease are one thing."""
+    lease_owner: str | None = None
+    lease_token: int = 0
+    """Grows with every lease: what carries an older one changes nothing."""
+    lease_until: float | None = None
+    generation: int = 1
+    """How often the launch was opened: a rerun opens it again."""
+    last_error: Failure | None = None
+    reason: str | None = None
+    """Why it is dead."""
+    report: Report | None = None
+    """How it was finished."""
+    history: tuple[Event, ...] = ()
+
+    @property
+    def urgency(self) -> float:
+        """Give what entries are taken in order of, the least first: strict priority, but nobody waits for ever."""
+        return self.visible_at + self.priority.rank * AGEING
+
+    def due(self, now: float) -> bool:
+        """Tell whether it may be claimed.
+
+        What was written in the future was written before a clock went back: its times mean nothing any more.
+        """
+        return self.state.owed and (self.visible_at <= now or self.updated_at > now)
+
+    def opened(self, owner: str, lease: float, now: float) -> Self:
+        """Have a run hold it; a launch that was finished or given up is opened anew, in the next generation."""
+        again = not self.state.owed
+        return replace(
+            self._leased(EntryState.OPEN, owner, lease, now, "reopened" if again else "opened"),
+            generation=self.generation + again,
+            attempts=0 if again else self.attempts,
+            report=None,
+            reason=None,
+        )
+
+    def claimed(self, owner: str, lease: float, now: float) -> Self:
+        """Have a worker hold it for so many seconds; the attempt counts from here, also when the worker dies."""
+        self._demand(self.due(now), "claim")
+        what = "claimed" if self.state is EntryState.READY else f"taken over from {self.lease_owner}"
+        return replace(self._leased(EntryState.LEASED, owner, lease, now, what), attempts=self.attempts + 1)
+
+    def renewed(self, token: int, lease: float, now: float) -> Self:
+        """Hold it so many seconds longer."""
+        self._demand_lease(token)
+        return replace(self, lease_until=now + lease, visible_at=now + lease, updated_at=now)
+
+    def completed(self, token: int, report: Report, now: float) -> Self:
+        """Put it away as finished."""
+        self._demand_lease(token)
+        return replace(self._released(EntryState.DONE, now, "finished"), report=report, last_error=None)
+
+    def put_off(self, token: int, error: Failure | None, wait: float, now: float, *, spent: bool) -> Self:
+        """Give it back, to be tried again after so many seconds; an attempt that is not `spent` was none."""
+        self._demand_lease(token)
+        given_back = 0 if spent or self.state is EntryState.OPEN else 1
+        return replace(
+            self._released(EntryState.READY, now, "put off", "" if error is None else error.message),
+            visible_at=now + wait,
+            attempts=self.attempts - given_back,
+            last_error=error or self.last_error,
+        )
+
+    def died(self, token: int, error: Failure | None, reason: str, now: float) -> Self:
+        """Give it up, for this reason."""
+        self._demand_lease(token)
+        return replace(
+            self._released(EntryState.DEAD, now, "given up", reason), last_error=error or self.last_error, reason=reason
+        )
+
+    def discarded(self, reason: str, now: float) -> Self:
+        """Give it up because somebody wants that, whoever holds it."""
+        self._demand(self.state.owed, "discard")
+        return replace(
+            self._released(EntryState.DEAD, now, "discarded", reason), reason=reason, lease_token=self.lease_token + 1
+        )
+
+    def revived(self, now: float) -> Self:
+        """Make a dead one ready again, with all its attempts before it and its history behind it."""
+        self._demand(self.state is EntryState.DEAD, "retry")
+        return replace(self._released(EntryState.READY, now, "revived"), attempts=0, visible_at=now, reason=None)
+
+    def _leased(self, state: EntryState, owner: str, lease: float, now: float, what: str) -> Self:
+        return replace(
+            self._noted(now, what, owner),
+            state=state,
+            lease_owner=owner,
+            lease_token=self.lease_token + 1,
+            lease_until=now + lease,
+            visible_at=now + lease,
+        )
+
+    def _released(self, state: EntryState, now: float, what: str, detail: str = "") -> Self:
+        return replace(self._noted(now, what, detail), state=state, lease_owner=None, lease_until=None)
+
+    def _noted(self, now: float, what: str, detail: str) -> Self:
+        history = (*self.history, Event(now, what, detail))[-LONGEST_HISTORY:]
+        return replace(self, updated_at=now, history=history)
+
+    def _demand(self, holds: bool, event: str) -> None:  # noqa: FBT001  a condition
+        if not holds:
+            raise EntryStateError(self.entry_id, self.state, event)
+
+    def _demand_lease(self, token: int) -> None:
+        if not self.state.held or token != self.lease_token:
+            raise LeaseLostError(self.entry_id)

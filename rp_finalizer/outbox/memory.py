@@ -1,0 +1,155 @@
+"""An outbox that lives and dies with its process: for tests, and as the plainest form of the rules."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from typing import TYPE_CHECKING
+from uuid import uuid4
+
+from rp_finalizer.entries import Entry, EntryState, OwedLaunch, Priority
+from rp_finalizer.errors import OutboxError, UnknownEntryError
+from rp_finalizer.outbox_port import COUNTERS, Statistics
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rp_finalizer.report import Failure, Report
+
+
+class MemoryOutbox:
+    """`Outbox` over a dictionary."""
+
+    name = "memory:"
+
+    def __init__(self, *, clock: Callable[[], float], size: int = 100_000) -> None:
+        self._clock = clock
+        self._size = size
+        self._lock = threading.Lock()
+        self._entries: dict[str, Entry] = {}
+        self._ids: dict[str, str] = {}
+        """By key."""
+        self._counters: Counter[str] = Counter()
+
+    def add(self, launch: OwedLaunch, *, priority: Priority = Priority.NORMAL, delay: float = 0.0) -> Entry:
+        """Enqueue a launch, or give the entry that it has."""
+        with self._lock:
+            entry = self._of(launch)
+            return entry or self._keep(self._new(launch, priority, delay))
+
+    def open(self, launch: OwedLaunch, owner: str, lease: float, *, priority: Priority = Priority.NORMAL) -> Entry:
+        """Enqueue a launch whose run goes on."""
+        with self._lock:
+            entry = self._of(launch) or self._new(launch, priority, 0.0)
+            if not entry.state.owed:
+                self._demand_room()
+            return self._keep(entry.opened(owner, lease, self._clock()))
+
+    def claim(self, owner: str, limit: int, lease: float) -> list[Entry]:
+        """Take the most urgent entries that are due."""
+        with self._lock:
+            now = self._clock()
+            due = sorted((each for each in self._entries.values() if each.due(now)), key=lambda each: each.urgency)
+            self._counters["recovered"] += sum(1 for each in due[:limit] if each.state.held)
+            return [self._keep(each.claimed(owner, lease, now)) for each in due[:limit]]
+
+    def renew(self, entry_id: str, token: int, lease: float) -> None:
+        """Hold an entry longer."""
+        self._change(entry_id, lambda entry, now: entry.renewed(token, lease, now))
+
+    def complete(self, entry_id: str, token: int, report: Report) -> None:
+        """Put an entry away as finished."""
+        self._change(entry_id, lambda entry, now: entry.completed(token, report, now), "completed")
+
+    def put_off(self, entry_id: str, token: int, error: Failure | None, wait: float, *, spent: bool = True) -> None:
+        """Give an entry back."""
+        counted = ("failed", "retried") if error is not None else ()
+        self._change(entry_id, lambda entry, now: entry.put_off(token, error, wait, now, spent=spent), *counted)
+
+    def give_up(self, entry_id: str, token: int, error: Failure | None, reason: str) -> None:
+        """Make an entry a dead letter."""
+        self._change(entry_id, lambda entry, now: entry.died(token, error, reason, now), "failed", "dead")
+
+    def find(self, name: str) -> list[Entry]:
+        """Give the entries of that id or launch."""
+        with self._lock:
+            return [each for each in self._entries.values() if name in {each.entry_id, each.launch.uuid}]
+
+    def entries(self, state: EntryState | None = None, *, limit: int = 100, after: str = "") -> list[Entry]:
+        """Give a page of entries by their ids."""
+        with self._lock:
+            fitting = (each for each in self._entries.values() if state in {None, each.state})
+            return sorted((each for each in fitting if each.entry_id > after), key=lambda each: each.entry_id)[:limit]
+
+    def retry(self, entry_id: str) -> Entry:
+        """Make a dead letter ready again."""
+        return self._change(entry_id, lambda entry, now: entry.revived(now))
+
+    def discard(self, entry_id: str, reason: str) -> Entry:
+        """Make an owed entry a dead letter."""
+        return self._change(entry_id, lambda entry, now: entry.discarded(reason, now), "dead")
+
+    def prune(self, keep: float) -> int:
+        """Forget what was finished long ago."""
+        with self._lock:
+            before = self._clock() - keep
+            old = [e for e in self._entries.values() if e.state is EntryState.DONE and e.updated_at < before]
+            for each in old:
+                del self._entries[each.entry_id], self._ids[each.launch.key]
+            return len(old)
+
+    def statistics(self) -> Statistics:
+        """Count."""
+        with self._lock:
+            now = self._clock()
+            return Statistics(
+                Counter(each.state for each in self._entries.values()),
+                sum(1 for each in self._entries.values() if each.due(now)),
+                {name: self._counters[name] for name in COUNTERS},
+            )
+
+    def next_due(self) -> float | None:
+        """Give the seconds until something may be claimed."""
+        with self._lock:
+            now = self._clock()
+            owed = [each for each in self._entries.values() if each.state.owed]
+            return min((0.0 if each.due(now) else each.visible_at - now for each in owed), default=None)
+
+    def close(self) -> None:
+        """Do nothing."""
+
+    def _of(self, launch: OwedLaunch) -> Entry | None:
+        entry_id = self._ids.get(launch.key)
+        return None if entry_id is None else self._entries[entry_id]
+
+    def _new(self, launch: OwedLaunch, priority: Priority, delay: float) -> Entry:
+        self._demand_room()
+        now = self._clock()
+        self._counters["added"] += 1
+        return Entry(str(uuid4()), launch, now, now, priority=priority, visible_at=now + delay)
+
+    def _demand_room(self) -> None:
+        if sum(1 for each in self._entries.values() if each.state.owed) >= self._size:
+            raise OutboxError(self.name, *full(self._size))
+
+    def _keep(self, entry: Entry) -> Entry:
+        self._entries[entry.entry_id] = entry
+        self._ids[entry.launch.key] = entry.entry_id
+        return entry
+
+    def _change(self, entry_id: str, change: Callable[[Entry, float], Entry], *counted: str) -> Entry:
+        with self._lock:
+            entry = self._entries.get(entry_id)
+            if entry is None:
+                raise UnknownEntryError(entry_id)
+            changed = self._keep(change(entry, self._clock()))
+            self._counters.update(counted)
+            return changed
+
+
+def full(size: int) -> tuple[str, str]:
+    """Say that there is no room, and what to do."""
+    return (
+        f"it is full: {size} launches wait to be finished",
+        "work them off with rp-finalize drain, or raise outbox_size",
+    )

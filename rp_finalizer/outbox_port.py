@@ -1,0 +1,116 @@
+"""What the use cases need of an outbox. The docstrings are the contract that every backend keeps."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Protocol
+
+from rp_finalizer.entries import EntryState, Priority
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rp_finalizer.entries import Entry, OwedLaunch
+    from rp_finalizer.report import Failure, Report
+
+COUNTERS = ("added", "completed", "failed", "retried", "recovered", "dead")
+"""What is counted since the outbox was made: launches added, launches finished, tries that failed, those of them that
+are followed by another, entries taken over from a holder who let the lease run out, dead letters made."""
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """What an outbox holds; a new one holds nothing."""
+
+    by_state: Mapping[EntryState, int] = field(default_factory=dict)
+    due: int = 0
+    """Entries that could be claimed now."""
+    counters: Mapping[str, int] = field(default_factory=dict)
+    """By the names of `COUNTERS`, since the outbox was made."""
+
+    @property
+    def owed(self) -> int:
+        """Count the launches that still are to be finished."""
+        return sum(number for state, number in self.by_state.items() if state.owed)
+
+
+class Outbox(Protocol):
+    """A durable queue of launches still to be finished. Safe to use from several threads and processes.
+
+    An entry has one holder at most at any time, who is known by its lease token. What is told with another token
+    changes nothing and raises `LeaseLostError`; what is told of an entry that is not there, `UnknownEntryError`. No
+    method loses an owed entry: what is not wanted any more becomes a dead letter. Every method may raise `OutboxError`
+    when the place itself fails.
+    """
+
+    @property
+    def name(self) -> str:
+        """Name the outbox for people, without any password."""
+        ...
+
+    def add(self, launch: OwedLaunch, *, priority: Priority = Priority.NORMAL, delay: float = 0.0) -> Entry:
+        """Enqueue a launch, due after so many seconds, and give its entry.
+
+        A launch that is there already keeps its entry, which is given as it is, its report included. Raises
+        `OutboxError` when as many entries are owed as the outbox may hold.
+        """
+        ...
+
+    def open(self, launch: OwedLaunch, owner: str, lease: float, *, priority: Priority = Priority.NORMAL) -> Entry:
+        """Enqueue a launch whose run goes on, held by the run for so many seconds.
+
+        A launch that was finished or given up is opened anew: a rerun keeps its uuid. Raises as `add` does.
+        """
+        ...
+
+    def claim(self, owner: str, limit: int, lease: float) -> list[Entry]:
+        """Take up to `limit` entries that are due, the most urgent first, for so many seconds each."""
+        ...
+
+    def renew(self, entry_id: str, token: int, lease: float) -> None:
+        """Hold an entry so many seconds longer, from now."""
+        ...
+
+    def complete(self, entry_id: str, token: int, report: Report) -> None:
+        """Put an entry away as finished, with its report."""
+        ...
+
+    def put_off(self, entry_id: str, token: int, error: Failure | None, wait: float, *, spent: bool = True) -> None:
+        """Give an entry back, due after so many seconds; an attempt that is not `spent` does not count."""
+        ...
+
+    def give_up(self, entry_id: str, token: int, error: Failure | None, reason: str) -> None:
+        """Make an entry a dead letter, for this reason."""
+        ...
+
+    def find(self, name: str) -> list[Entry]:
+        """Give the entries that an entry id or a launch uuid names; nothing where there are none."""
+        ...
+
+    def entries(self, state: EntryState | None = None, *, limit: int = 100, after: str = "") -> list[Entry]:
+        """Give a page of entries by their ids, those behind `after`."""
+        ...
+
+    def retry(self, entry_id: str) -> Entry:
+        """Make a dead letter ready again. Raises `EntryStateError` for an entry that is not dead."""
+        ...
+
+    def discard(self, entry_id: str, reason: str) -> Entry:
+        """Make an owed entry a dead letter, whoever holds it. Raises `EntryStateError` for another one."""
+        ...
+
+    def prune(self, keep: float) -> int:
+        """Forget entries that were finished more than so many seconds ago; say how many."""
+        ...
+
+    def statistics(self) -> Statistics:
+        """Count; never fails on an empty or new outbox."""
+        ...
+
+    def next_due(self) -> float | None:
+        """Give the seconds until something may be claimed: 0 when it may now, None when nothing is owed."""
+        ...
+
+    def close(self) -> None:
+        """Let go of what is open; a later call opens it again."""
+        ...

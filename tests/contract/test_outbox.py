@@ -1,0 +1,386 @@
+"""One behaviour over every backend of the outbox."""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from typing import TYPE_CHECKING, Any
+from uuid import UUID, uuid4
+
+import pytest
+
+from rp_finalizer.entries import AGEING, Entry, EntryState, OwedLaunch, Priority
+from rp_finalizer.errors import EntryStateError, LeaseLostError, OutboxError, UnknownEntryError
+from rp_finalizer.finish import Attribute
+from rp_finalizer.outbox.memory import MemoryOutbox
+from rp_finalizer.outbox.sqlite import SqliteOutbox
+from rp_finalizer.outcome import ErrorKind, Outcome
+from rp_finalizer.report import Failure, Report, ReportedLaunch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator
+    from pathlib import Path
+
+    from rp_finalizer.outbox_port import Outbox
+
+NOW = 1_800_000_000.0
+LEASE = 60.0
+REFUSED = Failure(ErrorKind.UNAVAILABLE, "503 with text/html", "when ReportPortal answers again", status=503)
+FINISHED = Report(Outcome.FINISHED, launch=ReportedLaunch(uuid="x", number=7), seconds=0.1)
+
+
+class Time:
+    """The time of day, moved by hand."""
+
+    def __init__(self) -> None:
+        self.now = NOW
+
+    def __call__(self) -> float:
+        return self.now
+
+    def pass_(self, seconds: float) -> None:
+        self.now += seconds
+
+
+def launch(number: int = 1, **more: Any) -> OwedLaunch:
+    return OwedLaunch("https://rp.example.com", "demo", str(UUID(int=number)), **more)
+
+
+@pytest.fixture
+def clock() -> Time:
+    return Time()
+
+
+@pytest.fixture(params=["memory", "sqlite"])
+def opening(request: pytest.FixtureRequest, clock: Time, tmp_path: Path) -> Iterator[Callable[..., Outbox]]:
+    """Open an outbox of each kind; where it outlives its process, a second opening finds what the first left."""
+    opened: list[Outbox] = []
+
+    def open_(**arguments: Any) -> Outbox:
+        if request.param == "memory":
+            opened.append(MemoryOutbox(clock=clock, **arguments))
+        else:
+            opened.append(SqliteOutbox(tmp_path / "outbox.db", clock=clock, **arguments))
+        return opened[-1]
+
+    yield open_
+    for each in opened:
+        each.close()
+
+
+@pytest.fixture
+def outbox(opening: Callable[..., Outbox]) -> Outbox:
+    return opening()
+
+
+def claim_one(outbox: Outbox, owner: str = "worker") -> Entry:
+    (entry,) = outbox.claim(owner, 1, LEASE)
+    return entry
+
+
+def the_entry(outbox: Outbox, entry: Entry) -> Entry:
+    (found,) = outbox.find(entry.entry_id)
+    return found
+
+
+def test_a_new_outbox_is_empty_and_says_so(outbox: Outbox) -> None:
+    """Nothing fails before anything was added."""
+    held = outbox.statistics()
+    assert (held.owed, held.due, sum(held.counters.values())) == (0, 0, 0)
+    assert outbox.claim("worker", 5, LEASE) == []
+    assert outbox.entries() == outbox.find(str(uuid4())) == []
+    assert outbox.next_due() is None
+    assert outbox.prune(0.0) == 0
+
+
+def test_what_is_added_comes_back_whole(outbox: Outbox) -> None:
+    """Everything that a finish needs is kept, and the entry is the same by its id and by its launch."""
+    wanted = launch(
+        end_ms=1_800_000_000_123,
+        status="interrupted",
+        description="a <b>'\"; DROP TABLE entries; \u2028 \U0001f600",
+        attributes=(Attribute("os", "linux"), Attribute(None, "nightly", system=True)),
+    )
+    added = outbox.add(wanted, priority=Priority.HIGH)
+    assert added.launch == wanted
+    assert outbox.find(added.entry_id) == outbox.find(wanted.uuid) == [added]
+    claimed = claim_one(outbox)
+    assert claimed.launch == wanted
+    assert (claimed.state, claimed.attempts, claimed.lease_owner) == (EntryState.LEASED, 1, "worker")
+
+
+def test_the_same_launch_twice_is_one_entry(outbox: Outbox) -> None:
+    """Whoever adds it again gets the entry that is there, as it stands."""
+    first = outbox.add(launch())
+    claimed = claim_one(outbox)
+    assert outbox.add(launch(), priority=Priority.CRITICAL) == claimed
+    assert claimed.entry_id == first.entry_id
+    assert outbox.statistics().counters["added"] == 1
+
+
+def test_launches_of_other_servers_and_projects_are_others(outbox: Outbox) -> None:
+    """A uuid alone names no entry."""
+    for endpoint, project in (("https://a.example.com", "demo"), ("https://a.example.com", "other")):
+        outbox.add(OwedLaunch(endpoint, project, str(UUID(int=1))))
+    outbox.add(OwedLaunch("https://b.example.com", "demo", str(UUID(int=1))))
+    assert len(outbox.find(str(UUID(int=1)))) == 3
+
+
+def test_a_claimed_entry_is_nobody_elses_until_its_lease_is_over(outbox: Outbox, clock: Time) -> None:
+    """One holder at a time; when a holder is silent for too long, another takes over."""
+    outbox.add(launch())
+    first = claim_one(outbox, "first")
+    clock.pass_(LEASE - 1)
+    assert outbox.claim("second", 1, LEASE) == []
+    clock.pass_(1)
+    second = claim_one(outbox, "second")
+    assert (second.entry_id, second.attempts, second.lease_owner) == (first.entry_id, 2, "second")
+    assert second.lease_token > first.lease_token
+    assert outbox.statistics().counters["recovered"] == 1
+
+
+def test_who_lost_the_lease_changes_nothing(outbox: Outbox, clock: Time) -> None:
+    """A stale worker's late answer is refused, whatever it says."""
+    outbox.add(launch())
+    stale = claim_one(outbox, "first")
+    clock.pass_(LEASE)
+    held = claim_one(outbox, "second")
+    late: list[Callable[[], None]] = [
+        lambda: outbox.complete(stale.entry_id, stale.lease_token, FINISHED),
+        lambda: outbox.put_off(stale.entry_id, stale.lease_token, REFUSED, 1.0),
+        lambda: outbox.give_up(stale.entry_id, stale.lease_token, REFUSED, "no"),
+        lambda: outbox.renew(stale.entry_id, stale.lease_token, LEASE),
+    ]
+    for call in late:
+        with pytest.raises(LeaseLostError):
+            call()
+    assert the_entry(outbox, held) == held
+
+
+def test_a_renewed_lease_lasts_longer(outbox: Outbox, clock: Time) -> None:
+    """A heartbeat keeps an entry from being taken over."""
+    outbox.add(launch())
+    held = claim_one(outbox)
+    clock.pass_(LEASE - 1)
+    outbox.renew(held.entry_id, held.lease_token, LEASE)
+    clock.pass_(LEASE - 1)
+    assert outbox.claim("another", 1, LEASE) == []
+    outbox.complete(held.entry_id, held.lease_token, FINISHED)
+
+
+def test_a_finished_entry_stays_with_its_report(outbox: Outbox) -> None:
+    """A later duplicate gets the report; nobody is given the entry again; nothing comes after the end."""
+    outbox.add(launch())
+    held = claim_one(outbox)
+    outbox.complete(held.entry_id, held.lease_token, FINISHED)
+    again = outbox.add(launch())
+    assert (again.state, again.report) == (EntryState.DONE, FINISHED)
+    assert outbox.claim("worker", 1, LEASE) == []
+    with pytest.raises(LeaseLostError):
+        outbox.put_off(held.entry_id, held.lease_token, None, 0.0)
+    assert outbox.statistics().counters["completed"] == 1
+
+
+def test_what_failed_is_tried_again_later_and_is_the_same_entry(outbox: Outbox, clock: Time) -> None:
+    """The wait is kept, the attempts are counted, the reason is told."""
+    outbox.add(launch())
+    held = claim_one(outbox)
+    outbox.put_off(held.entry_id, held.lease_token, REFUSED, 30.0)
+    assert outbox.claim("worker", 1, LEASE) == []
+    assert outbox.next_due() == pytest.approx(30.0)
+    clock.pass_(30)
+    again = claim_one(outbox)
+    assert (again.entry_id, again.attempts, again.last_error) == (held.entry_id, 2, REFUSED)
+    counters = outbox.statistics().counters
+    assert (counters["failed"], counters["retried"]) == (1, 1)
+
+
+def test_an_attempt_that_the_server_said_nothing_to_is_none(outbox: Outbox) -> None:
+    """An outage of hours makes no dead letters."""
+    outbox.add(launch())
+    for _ in range(5):
+        held = claim_one(outbox)
+        assert held.attempts == 1
+        outbox.put_off(held.entry_id, held.lease_token, REFUSED, 0.0, spent=False)
+
+
+def test_a_dead_letter_keeps_its_reason_and_history_and_can_be_revived(outbox: Outbox) -> None:
+    """It is nobody's to work on until somebody wants it back; then it has all its attempts again."""
+    outbox.add(launch())
+    held = claim_one(outbox)
+    outbox.give_up(held.entry_id, held.lease_token, REFUSED, "refused for good")
+    dead = the_entry(outbox, held)
+    assert (dead.state, dead.reason, dead.last_error) == (EntryState.DEAD, "refused for good", REFUSED)
+    assert [event.what for event in dead.history] == ["claimed", "given up"]
+    assert outbox.claim("worker", 1, LEASE) == []
+    assert outbox.statistics().counters["dead"] == 1
+    revived = outbox.retry(dead.entry_id)
+    assert (revived.attempts, revived.reason) == (0, None)
+    assert claim_one(outbox).history[:2] == dead.history
+
+
+def test_only_the_dead_are_revived_and_only_the_owed_discarded(outbox: Outbox) -> None:
+    """What makes no sense is refused, and says why; what is not there, too."""
+    entry = outbox.add(launch())
+    with pytest.raises(EntryStateError, match="is ready"):
+        outbox.retry(entry.entry_id)
+    outbox.discard(entry.entry_id, "not needed")
+    with pytest.raises(EntryStateError, match="is dead"):
+        outbox.discard(entry.entry_id, "not needed")
+    with pytest.raises(UnknownEntryError, match="nonsense"):
+        outbox.retry("nonsense")
+
+
+def test_what_is_discarded_becomes_a_dead_letter_even_while_it_is_worked_on(outbox: Outbox) -> None:
+    """Nothing is lost by it, and who worked on it finds the lease gone."""
+    outbox.add(launch())
+    held = claim_one(outbox)
+    assert outbox.discard(held.entry_id, "cleared").reason == "cleared"
+    with pytest.raises(LeaseLostError):
+        outbox.complete(held.entry_id, held.lease_token, FINISHED)
+
+
+def test_a_run_holds_its_launch_while_it_lives(outbox: Outbox, clock: Time) -> None:
+    """Nobody finishes a launch whose run renews its lease; when it is silent, anybody may, and no attempt was spent."""
+    opened = outbox.open(launch(), "run", LEASE)
+    assert (opened.state, opened.attempts) == (EntryState.OPEN, 0)
+    clock.pass_(LEASE / 2)
+    outbox.renew(opened.entry_id, opened.lease_token, LEASE)
+    clock.pass_(LEASE - 1)
+    assert outbox.claim("worker", 1, LEASE) == []
+    clock.pass_(1)
+    assert claim_one(outbox).attempts == 1
+
+
+def test_a_run_completes_its_own_entry(outbox: Outbox) -> None:
+    """The healthy end leaves nothing owed."""
+    opened = outbox.open(launch(), "run", LEASE)
+    outbox.complete(opened.entry_id, opened.lease_token, FINISHED)
+    assert outbox.statistics().owed == 0
+
+
+def test_a_rerun_opens_its_entry_anew(outbox: Outbox) -> None:
+    """It is owed again, in the next generation, and how it was finished before stands in its history."""
+    first = outbox.open(launch(), "run", LEASE)
+    outbox.complete(first.entry_id, first.lease_token, FINISHED)
+    again = outbox.open(launch(), "rerun", LEASE)
+    assert (again.entry_id, again.generation, again.state) == (first.entry_id, 2, EntryState.OPEN)
+    assert again.report is None
+    assert [event.what for event in again.history] == ["opened", "finished", "reopened"]
+    with pytest.raises(LeaseLostError):
+        outbox.complete(first.entry_id, first.lease_token, FINISHED)
+
+
+def test_the_most_urgent_come_first(outbox: Outbox) -> None:
+    """Priorities are strict among entries that came due at nearly the same time."""
+    for number, priority in enumerate(reversed(Priority)):
+        outbox.add(launch(number), priority=priority)
+    assert [each.priority for each in outbox.claim("worker", 10, LEASE)] == list(Priority)
+
+
+def test_the_less_urgent_are_not_starved(outbox: Outbox, clock: Time) -> None:
+    """Who has waited long enough comes before what is new and more urgent."""
+    outbox.add(launch(1), priority=Priority.LOW)
+    clock.pass_(3 * AGEING + 1)
+    outbox.add(launch(2), priority=Priority.CRITICAL)
+    assert [each.priority for each in outbox.claim("worker", 2, LEASE)] == [Priority.LOW, Priority.CRITICAL]
+
+
+def test_no_more_is_claimed_than_wanted(outbox: Outbox) -> None:
+    """A worker takes what it has slots for."""
+    for number in range(5):
+        outbox.add(launch(number))
+    assert len(outbox.claim("first", 2, LEASE)) == 2
+    assert len(outbox.claim("second", 10, LEASE)) == 3
+
+
+def test_a_delay_is_kept(outbox: Outbox, clock: Time) -> None:
+    """What is to be done later is not done now."""
+    outbox.add(launch(), delay=10.0)
+    assert outbox.claim("worker", 1, LEASE) == []
+    clock.pass_(10)
+    claim_one(outbox)
+
+
+def test_a_full_outbox_refuses_and_loses_nothing(opening: Callable[..., Outbox]) -> None:
+    """Beyond its size it takes no further launch, says so, and keeps those it has; one that is done makes room."""
+    outbox = opening(size=2)
+    outbox.add(launch(1))
+    outbox.open(launch(2), "run", LEASE)
+    with pytest.raises(OutboxError, match="full"):
+        outbox.add(launch(3))
+    with pytest.raises(OutboxError, match="full"):
+        outbox.open(launch(3), "run", LEASE)
+    assert outbox.add(launch(1)).launch == launch(1)
+    held = claim_one(outbox)
+    outbox.complete(held.entry_id, held.lease_token, FINISHED)
+    outbox.add(launch(3))
+    assert outbox.statistics().owed == 2
+
+
+def test_finished_entries_are_forgotten_after_a_while_and_no_others(outbox: Outbox, clock: Time) -> None:
+    """Owed entries and dead letters stay for ever."""
+    for number in range(3):
+        outbox.add(launch(number))
+    done, dead, _ = outbox.claim("worker", 3, 10 * LEASE)
+    outbox.complete(done.entry_id, done.lease_token, FINISHED)
+    outbox.give_up(dead.entry_id, dead.lease_token, None, "no")
+    clock.pass_(100)
+    assert outbox.prune(101) == 0
+    assert outbox.prune(99) == 1
+    assert Counter(each.state for each in outbox.entries()) == {EntryState.DEAD: 1, EntryState.LEASED: 1}
+
+
+def test_entries_are_listed_in_pages(outbox: Outbox) -> None:
+    """Every entry stands on one page, however many there are."""
+    for number in range(7):
+        outbox.add(launch(number))
+    claim_one(outbox)
+    pages, after = [], ""
+    while page := outbox.entries(limit=3, after=after):
+        pages.append(page)
+        after = page[-1].entry_id
+    assert [len(page) for page in pages] == [3, 3, 1]
+    assert len({each.entry_id for page in pages for each in page}) == 7
+    assert len(outbox.entries(EntryState.LEASED)) == 1
+
+
+def test_a_clock_that_goes_back_makes_nobody_wait_for_ever(outbox: Outbox, clock: Time) -> None:
+    """What was put off, or held, until a time that is far away now is due at once."""
+    clock.pass_(1_000_000)
+    outbox.add(launch(1))
+    outbox.add(launch(2))
+    first, _ = outbox.claim("worker", 2, LEASE)
+    outbox.put_off(first.entry_id, first.lease_token, REFUSED, 900.0)
+    clock.pass_(-1_000_000)
+    assert outbox.next_due() == 0.0
+    assert len(outbox.claim("worker", 2, LEASE)) == 2
+
+
+def test_a_clock_that_jumps_ahead_costs_a_lease_and_no_entry(outbox: Outbox, clock: Time) -> None:
+    """Somebody else takes over too early; who held it finds out, and the launch is still finished once."""
+    outbox.add(launch())
+    early = claim_one(outbox, "first")
+    clock.pass_(1_000_000)
+    held = claim_one(outbox, "second")
+    outbox.complete(held.entry_id, held.lease_token, FINISHED)
+    with pytest.raises(LeaseLostError):
+        outbox.complete(early.entry_id, early.lease_token, FINISHED)
+
+
+def test_threads_that_claim_at_once_share_no_entry(outbox: Outbox) -> None:
+    """Each entry goes to one of them."""
+    for number in range(40):
+        outbox.add(launch(number))
+    claimed: list[str] = []
+
+    def work(owner: str) -> None:
+        while entries := outbox.claim(owner, 3, LEASE):
+            claimed.extend(each.entry_id for each in entries)
+
+    threads = [threading.Thread(target=work, args=(f"worker {number}",)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(claimed) == len(set(claimed)) == 40
