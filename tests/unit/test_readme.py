@@ -2,17 +2,37 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
 import click
 import pytest
 
+from conftest_plugin.options import OPTIONS
+from rp_finalizer import Report
 from rp_finalizer.cli.entry import COMMANDS, cli
+from rp_finalizer.cli.exits import exit_code
 from rp_finalizer.outcome import Outcome
-from rp_finalizer.settings import SETTINGS, Setting
+from rp_finalizer.setting_sources import PREFIX
+from rp_finalizer.settings import SETTINGS, SLOTS, Setting
 
-README = Path(__file__).parents[2].joinpath("README.md").read_text(encoding="utf-8")
+PROJECT = Path(__file__).parents[2]
+README = (PROJECT / "README.md").read_text(encoding="utf-8")
+FOREIGN_FLAGS = {"--reportportal", "--rp-rerun"}
+"""Flags of pytest's agent."""
+
+
+def flags_of(name: str) -> set[str]:
+    command = cli.get_command(click.Context(cli), name)
+    assert command is not None
+    return {flag for option in command.params for flag in option.opts}
+
+
+def in_code(pattern: str) -> set[str]:
+    """Give what fits in README's code, in the text and in blocks."""
+    code = re.findall(r"```.*?```|`[^`\n]+`", README, re.DOTALL)
+    return {found for each in code for found in re.findall(pattern, each)}
 
 
 @pytest.mark.parametrize("command", COMMANDS)
@@ -52,3 +72,39 @@ def test_the_list_of_commands_tells_what_the_command_tells(name: str) -> None:
     command = cli.get_command(context, name)
     assert command is not None
     assert (command.help or "").startswith(COMMANDS[name].rstrip("."))
+
+
+def test_make_targets() -> None:
+    """README tells of every make target, and of none that is not there."""
+    makefile = (PROJECT / "Makefile").read_text(encoding="utf-8")
+    phony = re.search(r"^\.PHONY:(.*)$", makefile, re.MULTILINE)
+    assert phony is not None
+    assert in_code(r"\bmake ([\w-]+)") == set(phony.group(1).split()) - {"help"}
+
+
+def test_flags() -> None:
+    """Every flag that README names is one of our commands', the plugin's, or the agent's."""
+    ours = {flag for name in COMMANDS for flag in flags_of(name)}
+    plugin = {f"--rp-finalizer-{name.replace('_', '-')}" for name in OPTIONS}
+    assert in_code(r"(?<![\w-])--[a-z][\w-]*") - FOREIGN_FLAGS <= ours | plugin
+
+
+def test_variables_and_ini_values() -> None:
+    """Every variable and every ini value of ours that README names is read."""
+    assert in_code(rf"\b{PREFIX}\w+") <= {slot.variable for slot in SLOTS}
+    assert in_code(r"\brp_finalizer_(\w+)") <= set(OPTIONS)
+
+
+def test_report() -> None:
+    """The report that README shows has the members that reports have, and is read as one."""
+    (shown,) = re.findall(r"```json\n(.*?)```", README, re.DOTALL)
+    document = json.loads(shown)
+    assert Report.from_json(shown).to_dict() == document
+    assert list(document) == list(Report(Outcome.FINISHED).to_dict())
+
+
+def test_exit_codes() -> None:
+    """The exit code beside an outcome is the one that commands give for it."""
+    rows = [line.split("|") for line in README.splitlines() if line.startswith("|")]
+    told = {row[1].strip(" `"): int(row[3].strip()[0]) for row in rows if row[1].strip(" `") in set(Outcome)}
+    assert told == {each.value: exit_code(Report(each)) for each in Outcome if each is not Outcome.DEFERRED}
