@@ -7,6 +7,9 @@ WORKERS ?= auto
 CLIENTS ?= 5.5.0 5.6.* 5.7.*
 CLIENT_TESTS := tests/contract tests/integration/test_promises.py tests/integration/test_finishing.py
 
+# Many images set it. The tests start hundreds of processes, and each would compile all of our modules again.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help demo test test-clients test-endings check bench format clean
 
 help:

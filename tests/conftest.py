@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 from typing import TYPE_CHECKING
 
@@ -14,6 +15,12 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
 os.environ["AGENT_NO_ANALYTICS"] = "1"
+
+
+def pytest_collection_finish() -> None:
+    """Leave what is there to stay, tests and modules, out of all garbage collections: with it each takes 90 ms."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(scope="session")
