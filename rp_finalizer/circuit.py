@@ -21,6 +21,10 @@ class Circuit:
         """Tell whether to ask: always while it is closed, and once more when the time is over."""
         return now >= self._open_until
 
+    def remaining(self, now: float) -> float:
+        """Give the seconds until it allows to ask again."""
+        return max(0.0, self._open_until - now)
+
     def failed(self, now: float) -> None:
         """Take note of a failure."""
         self._failures += 1

@@ -1,0 +1,74 @@
+"""What a try to finish an entry's launch means for the entry: decisions, without doing anything."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from rp_finalizer.backoff import exponential
+from rp_finalizer.outcome import ErrorKind, Outcome
+
+if TYPE_CHECKING:
+    from rp_finalizer.entries import Entry
+    from rp_finalizer.report import Failure, Report
+
+FIRST_WAIT = 1.0
+"""Seconds until an entry is tried again for the first time; doubled by every further failure."""
+
+_AWAY = frozenset({ErrorKind.UNAVAILABLE, ErrorKind.TIMEOUT})
+
+
+@dataclass(frozen=True, slots=True)
+class Patience:
+    """How long an entry is tried. Times are seconds."""
+
+    attempts: int = 10
+    longest_wait: float = 900.0
+    longest_age: float = 7 * 86400.0
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """The launch is finished."""
+
+
+@dataclass(frozen=True, slots=True)
+class PutOff:
+    """It is to be tried again later."""
+
+    wait: float
+    spent: bool
+    """Whether ReportPortal itself answered, so that the attempt counts."""
+    error: Failure | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class GivenUp:
+    """It becomes a dead letter."""
+
+    reason: str
+    error: Failure | None = None
+
+
+Settlement = Completed | PutOff | GivenUp
+
+
+def settle(entry: Entry, report: Report, patience: Patience, now: float, chance: float) -> Settlement:
+    """Decide; `now` is in seconds since the epoch, and `chance`, from 0 to 1, places the wait in its range."""
+    error = report.error
+    if report.outcome in {Outcome.FINISHED, Outcome.ALREADY_FINISHED}:
+        return Completed()
+    if report.outcome is Outcome.FAILED and error is not None and error.kind.permanent:
+        return GivenUp(f"the server refuses for good: {error.message}", error)
+    spent = not unanswered(report)
+    if spent and entry.attempts >= patience.attempts:
+        return GivenUp(f"not finished after {entry.attempts} attempts", error)
+    if now - entry.created_at > patience.longest_age:
+        return GivenUp(f"not finished in {patience.longest_age / 86400:g} days", error)
+    return PutOff(exponential(max(1, entry.attempts), FIRST_WAIT, patience.longest_wait, chance), spent, error)
+
+
+def unanswered(report: Report) -> bool:
+    """Tell whether ReportPortal itself said nothing: nobody answered, or somebody between us and it."""
+    error = report.error
+    return report.outcome is Outcome.FAILED and error is not None and error.kind in _AWAY and error.code is None

@@ -1,0 +1,236 @@
+"""How a worker works off an outbox."""
+
+from __future__ import annotations
+
+import threading
+from math import inf
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+import pytest
+
+from rp_finalizer.entries import Entry, EntryState, OwedLaunch
+from rp_finalizer.outbox.memory import MemoryOutbox
+from rp_finalizer.outcome import ErrorKind, Outcome
+from rp_finalizer.report import Failure, Report
+from rp_finalizer.settling import Patience
+from rp_finalizer.system_clock import SystemClock
+from rp_finalizer.worker import Pace, Worker
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rp_finalizer.deadline import Deadline
+
+FINISHED = Report(Outcome.FINISHED)
+AWAY = Report(Outcome.FAILED, error=Failure(ErrorKind.UNAVAILABLE, "connection refused", "later"))
+REFUSED = Report(Outcome.FAILED, error=Failure(ErrorKind.REJECTED, "400", "no", status=400, code=4001))
+BROKEN = Report(Outcome.FAILED, error=Failure(ErrorKind.UNAVAILABLE, "its own 500", "later", status=500, code=5000))
+LONG = 20.0
+"""Seconds in which what is waited for must have happened."""
+
+
+@pytest.fixture
+def outbox() -> MemoryOutbox:
+    return MemoryOutbox(clock=SystemClock().epoch)
+
+
+def launch(number: int = 1, endpoint: str = "https://rp.example.com") -> OwedLaunch:
+    return OwedLaunch(endpoint, "demo", str(UUID(int=number)))
+
+
+def worker(
+    outbox: MemoryOutbox,
+    finish: Callable[[Entry, Deadline], Report],
+    *,
+    pace: Pace | None = None,
+    patience: Patience | None = None,
+) -> Worker:
+    pace = pace or Pace(concurrency=4, look=0.02)
+    return Worker(outbox, finish, owner="test", clock=SystemClock(), chance=lambda: 0.5, pace=pace, patience=patience)
+
+
+def states(outbox: MemoryOutbox) -> list[EntryState]:
+    return [each.state for each in outbox.entries(limit=1000)]
+
+
+def test_all_that_is_due_is_finished_once(outbox: MemoryOutbox) -> None:
+    """Each launch is seen to, by one thread, and its report is kept."""
+    for number in range(30):
+        outbox.add(launch(number))
+    seen: list[str] = []
+
+    def finish(entry: Entry, deadline: Deadline) -> Report:  # noqa: ARG001  at once
+        seen.append(entry.launch.uuid)
+        return FINISHED
+
+    tally = worker(outbox, finish).run(once=True)
+    assert sorted(seen) == sorted(launch(number).uuid for number in range(30))
+    assert (tally.completed, len(tally.reports)) == (30, 30)
+    assert all(each.report == FINISHED for each in outbox.entries())
+
+
+def test_no_more_than_so_many_at_once(outbox: MemoryOutbox) -> None:
+    """The concurrency is used, and kept."""
+    for number in range(12):
+        outbox.add(launch(number))
+    together, most, lock = 0, 0, threading.Lock()
+    full = threading.Barrier(3)
+
+    def finish(entry: Entry, deadline: Deadline) -> Report:  # noqa: ARG001  at once
+        nonlocal together, most
+        with lock:
+            together += 1
+            most = max(most, together)
+        full.wait(LONG)
+        with lock:
+            together -= 1
+        return FINISHED
+
+    worker(outbox, finish, pace=Pace(concurrency=3, look=0.02)).run(once=True)
+    assert most == 3
+
+
+def test_what_is_refused_for_good_is_a_dead_letter_and_what_failed_is_put_off(outbox: MemoryOutbox) -> None:
+    """One bad launch keeps none of the others from being finished."""
+    outcomes = {launch(1).uuid: REFUSED, launch(2).uuid: BROKEN, launch(3).uuid: FINISHED}
+    for number in (1, 2, 3):
+        outbox.add(launch(number))
+    worker(outbox, lambda entry, _: outcomes[entry.launch.uuid]).run(once=True)
+    by_launch = {each.launch.uuid: each for each in outbox.entries()}
+    assert by_launch[launch(1).uuid].state is EntryState.DEAD
+    assert by_launch[launch(2).uuid].state is EntryState.READY
+    assert by_launch[launch(2).uuid].attempts == 1
+    assert by_launch[launch(3).uuid].state is EntryState.DONE
+
+
+def test_a_server_that_is_away_is_left_alone_and_spends_nothing(outbox: MemoryOutbox) -> None:
+    """After a few tries its other launches are not tried at all, while those of another server are."""
+    for number in range(20):
+        outbox.add(launch(number))
+    outbox.add(launch(99, "https://other.example.com"))
+    tried: list[str] = []
+
+    def finish(entry: Entry, deadline: Deadline) -> Report:  # noqa: ARG001  at once
+        tried.append(entry.launch.endpoint)
+        return FINISHED if "other" in entry.launch.endpoint else AWAY
+
+    worker(outbox, finish, pace=Pace(concurrency=1, look=0.02)).run(once=True)
+    assert tried.count("https://rp.example.com") == 3
+    assert tried.count("https://other.example.com") == 1
+    left = [each for each in outbox.entries() if each.state.owed]
+    assert len(left) == 20
+    assert {each.attempts for each in left} == {0}
+
+
+def test_an_entry_whose_handling_ends_its_workers_becomes_a_dead_letter(outbox: MemoryOutbox) -> None:
+    """A worker that dies tells nothing: the claims are counted, and the next worker does not touch it any more."""
+    outbox.add(launch())
+    for _ in range(3):
+        outbox.claim("one that dies", 1, 0.0)
+
+    def finish(entry: Entry, deadline: Deadline) -> Report:
+        raise AssertionError((entry, deadline))
+
+    worker(outbox, finish, patience=Patience(attempts=3)).run(once=True)
+    (entry,) = outbox.entries()
+    assert (entry.state, entry.reason) == (EntryState.DEAD, "3 workers came to their end over it")
+
+
+def test_an_unexpected_error_costs_an_attempt_and_no_worker(
+    outbox: MemoryOutbox, caplog: pytest.LogCaptureFixture
+) -> None:
+    """It is logged, the entry is tried again later, the others are worked on."""
+    outbox.add(launch(1))
+    outbox.add(launch(2))
+
+    def finish(entry: Entry, deadline: Deadline) -> Report:  # noqa: ARG001  at once
+        if entry.launch == launch(1):
+            raise RuntimeError("a bug")
+        return FINISHED
+
+    assert worker(outbox, finish).run(once=True).completed == 1
+    assert sorted(states(outbox)) == [EntryState.DONE, EntryState.READY]
+    assert "a bug" in caplog.text
+
+
+def test_a_lease_is_renewed_while_the_work_goes_on(outbox: MemoryOutbox) -> None:
+    """Nobody takes over what is worked on, however long that takes."""
+    outbox.add(launch())
+    lease = 0.3
+    others: list[Entry] = []
+
+    def finish(entry: Entry, deadline: Deadline) -> Report:  # noqa: ARG001  as long as it takes
+        first = entry.lease_until or 0.0
+        while (held := outbox.entries()[0].lease_until or 0.0) < first + 3 * lease:
+            others.extend(outbox.claim("another", 1, lease))
+            assert held
+        return FINISHED
+
+    assert worker(outbox, finish, pace=Pace(lease=lease, look=0.02)).run(once=True).completed == 1
+    assert others == []
+
+
+def test_who_loses_the_lease_gives_up_at_once_and_changes_nothing(outbox: MemoryOutbox) -> None:
+    """The call is cut off, and what it says late is nobody's."""
+    outbox.add(launch())
+
+    def finish(entry: Entry, deadline: Deadline) -> Report:
+        outbox.discard(entry.entry_id, "cleared")
+        while not deadline.expired(SystemClock().monotonic()):
+            threading.Event().wait(0.005)
+        return FINISHED
+
+    tally = worker(outbox, finish, pace=Pace(lease=0.15, look=0.02)).run(once=True)
+    assert tally.completed == 0
+    assert states(outbox) == [EntryState.DEAD]
+
+
+def test_a_try_gets_so_much_time_and_no_more(outbox: MemoryOutbox) -> None:
+    """The deadline is that of the entry."""
+    outbox.add(launch())
+    left: list[float] = []
+
+    def finish(entry: Entry, deadline: Deadline) -> Report:  # noqa: ARG001  at once
+        left.append(deadline.remaining(SystemClock().monotonic()))
+        return FINISHED
+
+    worker(outbox, finish, pace=Pace(entry_timeout=7.0, look=0.02)).run(once=True)
+    assert 6.0 < left[0] <= 7.0
+
+
+def test_what_others_add_is_seen_and_a_stop_lets_what_runs_come_to_its_end(outbox: MemoryOutbox) -> None:
+    """A worker waits for entries; told to stop it takes nothing new, and hands back nothing half done."""
+    begun, go_on = threading.Event(), threading.Event()
+
+    def finish(entry: Entry, deadline: Deadline) -> Report:  # noqa: ARG001  as long as the test wants
+        begun.set()
+        assert go_on.wait(LONG)
+        return FINISHED
+
+    running = worker(outbox, finish, pace=Pace(concurrency=1, look=0.02))
+    thread = threading.Thread(target=running.run)
+    thread.start()
+    outbox.add(launch(1))
+    assert begun.wait(LONG)
+    outbox.add(launch(2))
+    running.stop()
+    go_on.set()
+    thread.join(LONG)
+    assert not thread.is_alive()
+    assert sorted(states(outbox)) == [EntryState.DONE, EntryState.READY]
+
+
+def test_a_rate_is_kept(outbox: MemoryOutbox) -> None:
+    """So many launches a second, however many hands there are."""
+    for number in range(4):
+        outbox.add(launch(number))
+    at: list[float] = []
+
+    def finish(entry: Entry, deadline: Deadline) -> Report:  # noqa: ARG001  at once
+        at.append(SystemClock().monotonic())
+        return FINISHED
+
+    worker(outbox, finish, pace=Pace(rate=20.0, look=0.02)).run(once=True)
+    assert max(at) - min(at) >= 3 / 20.0 - 0.02
+    assert Pace().rate == inf
