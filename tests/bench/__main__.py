@@ -26,13 +26,14 @@ def main() -> int:
         finish_latency,
         hanging_server,
         import_cost,
+        outbox_rate,
         pytest_session,
     )
 
     begun = perf_counter()
     packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
     _say(f"Python {platform.python_version()} on {platform.system()}, {os.cpu_count()} cores; {packages}\n\n\n")
-    for benchmark in (finish_latency, hanging_server, import_cost, command_start, pytest_session):
+    for benchmark in (finish_latency, hanging_server, import_cost, command_start, pytest_session, outbox_rate):
         benchmark.run()
     _say(f"measured in {perf_counter() - begun:.0f} s\n")
     return 0
