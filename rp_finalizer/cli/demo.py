@@ -45,7 +45,7 @@ def command(*, no_color: bool) -> int:
     """
     if no_color or os.environ.get("NO_COLOR"):
         click.get_current_context().color = False
-    _require_pytest()
+    _require_extra()
     with tempfile.TemporaryDirectory() as folder, import_emulator().Emulator() as emulator:
         shutil.copy(_TESTS, Path(folder, "test_shop.py"))
         demo = _Demo(emulator, Path(folder), _environment(emulator.url, Path(folder, "launch")))
@@ -159,8 +159,8 @@ class _Demo:
         return process.returncode
 
 
-def _require_pytest() -> None:
-    for module in ("pytest", "pytest_reportportal"):
+def _require_extra() -> None:
+    for module in ("pytest", "pytest_reportportal", "fastapi", "uvicorn", "multipart", "prometheus_client"):
         if find_spec(module) is None:
             raise SettingsError(f"{module} is not installed; run: pip install 'rp-finalizer[demo]'")
 
