@@ -14,6 +14,7 @@ from rp_finalizer.emulator import Fault
 from tests.support.commands import PATIENCE, SCRIPT, Commands
 from tests.support.fault_proxy import Refuse
 from tests.support.reporting import FINISH, READ, start_run, status_of
+from tests.support.slow_cases import slow
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from tests.support.reporting import Run
 
 UNKNOWN = "00000000-0000-4000-8000-000000000000"
+STREAMS = ("2>&-", ">&-", "<&-", "<&- >&- 2>&-", "2>/dev/full", "> >(true)")
 
 
 @pytest.fixture
@@ -57,8 +59,16 @@ def in_shell(commands: Commands, line: str) -> subprocess.CompletedProcess[str]:
 
 
 class TestStreams:
-    @pytest.mark.parametrize("streams", ["2>&-", ">&-", "<&-", "<&- >&- 2>&-", "2>/dev/full", "> >(true)"])
-    @pytest.mark.parametrize("options", ["", "--json", "-vv"])
+    @pytest.mark.parametrize(
+        ("streams", "options"),
+        [
+            *((streams, "") for streams in STREAMS),
+            *((streams, "--json") for streams in (">&-", "<&- >&- 2>&-")),
+            *((streams, "-vv") for streams in ("2>&-", "<&- >&- 2>&-", "2>/dev/full")),
+            *(slow(streams, "--json") for streams in ("2>&-", "<&-", "2>/dev/full", "> >(true)")),
+            *(slow(streams, "-vv") for streams in (">&-", "<&-", "> >(true)")),
+        ],
+    )
     def test_finish_is_what_counts(
         self, emulator: Emulator, run: Run, commands: Commands, streams: str, options: str
     ) -> None:
@@ -90,7 +100,8 @@ class TestStreams:
     @pytest.mark.parametrize("streams", [">/dev/full 2>&1", ">&- 2>&-"])
     def test_other_codes_stay(self, commands: Commands, arguments: str, code: int, streams: str) -> None:
         """What failed exits with its own code although nobody can be told."""
-        assert in_shell(commands, f"rp {arguments} {streams}").returncode == code
+        soon = commands.with_variables(RP_FINALIZER_TIMEOUT="1")
+        assert in_shell(soon, f"rp {arguments} {streams}").returncode == code
 
 
 class TestTerminal:
