@@ -99,11 +99,8 @@ def pytest_sessionfinish(session: pytest.Session) -> Generator[None, Any, Any]:
     reporting = session.config.stash.get(_REPORTING, None)
     if reporting is None:
         return (yield)
-    reporting.finishing()
-    try:
+    with reporting.ending(session):
         return (yield)
-    finally:
-        reporting.finish(session)
 
 
 @pytest.hookimpl(trylast=True)
@@ -115,8 +112,11 @@ def pytest_terminal_summary(config: pytest.Config) -> None:
 
 @pytest.hookimpl(trylast=True)
 def pytest_unconfigure(config: pytest.Config) -> None:
-    """Tell it where there was no summary, and leave everything as it was."""
+    """End what came to no end, tell what no summary told, and leave everything as it was."""
     if reporting := config.stash.get(_REPORTING, None):
         del config.stash[_REPORTING]
-        reporting.tell()
-        reporting.close()
+        try:
+            reporting.end()
+            reporting.tell()
+        finally:
+            reporting.close()

@@ -11,19 +11,20 @@ import pytest
 
 from conftest_plugin.agent import Agent
 from conftest_plugin.summary import write_block, write_line
-from conftest_plugin.workers import Workers, name_of
+from conftest_plugin.workers import Workers, hand_over, left_open
 from rp_finalizer.errors import SettingsError
 from rp_finalizer.finalizer import KEPT_SHARE
 from rp_finalizer.launch_finalizer import LaunchFinalizer
 from rp_finalizer.lifetime import LIFETIME
 from rp_finalizer.outcome import ErrorKind, Outcome
-from rp_finalizer.publishing import leave_to_caller
+from rp_finalizer.publishing import keep_report, leave_to_caller
 from rp_finalizer.redaction import Redaction
-from rp_finalizer.report import Count, Failure, Report
-from rp_finalizer.report_file import write_report
+from rp_finalizer.report import Failure, Report
 from rp_finalizer.reportportal.call_watching import give_up_on_hangs
 from rp_finalizer.reportportal.client_kinds import is_reporting_client
+from rp_finalizer.reportportal.loop_turns import turn_anywhere
 from rp_finalizer.reportportal.stalls import bound, bounded_statistics
+from rp_finalizer.reportportal.unsent_requests import tidy_unsent_requests
 from rp_finalizer.setting_sources import from_arguments
 from rp_finalizer.settings import SLOTS
 from rp_finalizer.wiring import knock
@@ -35,8 +36,6 @@ if TYPE_CHECKING:
     from rp_finalizer.settings import Settings
 
 _OUTAGE = "rp_finalizer_outage"
-_HANDED_OVER = "rp_finalizer"
-"""What a worker's counts are called in what it gives the controller."""
 _WORTH_TELLING = 0.5
 """Seconds of waiting before a line says what for."""
 
@@ -57,7 +56,7 @@ class Reporting:
         self._finalizer: LaunchFinalizer | None = None
         self._workers = Workers()
         self._report: Report | None = None
-        self._notes: list[str] = []
+        self._left_open = 0
         self._ending_since: float | None = None
         self._told_waiting = False
         self._told = False
@@ -65,6 +64,7 @@ class Reporting:
 
     def prepare(self) -> None:
         """Before the agent starts: bound what it waits for, and look whether anybody answers it at all."""
+        quiet = self._is_worker or self._agent.is_played
         self._redact()
         self._agent.limit_reads(self._settings.client_timeout)
         self._undo.enter_context(self._agent.not_waiting_for_launch())
@@ -76,7 +76,7 @@ class Reporting:
             self._settings = self._settings.under(
                 from_arguments(self._agent.connection(), SLOTS, origin="pytest-reportportal's rp_{name}")
             )
-            trouble = None if self._is_worker else knock(self._settings, self._settings.client_timeout)
+            trouble = None if quiet else knock(self._settings, self._settings.client_timeout)
         except SettingsError as error:
             self._problem = "; ".join(error.problems)
             return
@@ -84,12 +84,15 @@ class Reporting:
             self._report_nothing(trouble)
 
     def _take_over(self, client: Any) -> None:
-        """Bound a client that the agent has just made, and see to its launch; not a test's stand-in for one."""
+        """Keep a client that the agent has just made from troubling tests, and see to its launch."""
         if not is_reporting_client(client):
             return
         bound(client, self._settings.client_timeout)
-        if self._finalizer is not None or self._problem is not None:
-            # The agent makes a further one for each thread that runs tests; they share the launch.
+        turn_anywhere(client)
+        tidy_unsent_requests()
+        if self._finalizer is not None or self._report is not None or self._problem is not None:
+            # The agent makes a further one for each thread that runs tests; they share the launch. And where it has
+            # given up, the client is another session's, which a test runs.
             return
         finalizer = self._finalizer = LaunchFinalizer(
             client, settings=self._settings, telling=self._tell_waiting, telling_end=leave_to_caller
@@ -123,27 +126,26 @@ class Reporting:
 
     def worker_ended(self, node: Any, error: object) -> None:
         """Add up what a worker could not report; note one that crashed."""
-        if error is not None:
-            self._notes.append(
-                f"worker {name_of(node)} crashed: its last logs are lost, its open items end as interrupted"
-            )
-            return
-        counts = getattr(node, "workeroutput", {}).get(_HANDED_OVER)
-        if counts and self._finalizer is not None:
-            self._finalizer.add_refused(Count(*counts["refused"]))
-            logs = counts["abandoned"][1]
-            if logs:
-                self._notes.append(f"{logs} logs of a worker could not be delivered")
+        refused = self._workers.ended(node, error)
+        if refused is not None and self._finalizer is not None:
+            self._finalizer.add_refused(refused)
 
-    def finishing(self) -> None:
-        """Before the agent's end: keep signals from tearing it apart, and the agent from waiting for a day."""
-        self._ending_since = monotonic()
+    @contextmanager
+    def ending(self, session: pytest.Session) -> Iterator[None]:
+        """Finish the launch around the agent's end, which the first signal does not tear apart; whatever it does."""
         LIFETIME.hold()
+        try:
+            self._finishing()
+            yield
+        finally:
+            self._finish(session)
+
+    def _finishing(self) -> None:
+        """Before the agent's end: keep it from waiting for a day."""
+        self._ending_since = monotonic()
         if self._finalizer is not None and self._finalizer.signalled and not self._is_worker:
             self._end_in_time(self._finalizer)
-        left = self._agent.forget_open_items()
-        if left and not self._is_worker:
-            self._notes.append(f"{left} items were still open: they end as interrupted")
+        self._left_open = self._agent.forget_open_items()
 
     def _end_in_time(self, finalizer: LaunchFinalizer) -> None:
         """After a signal: see to the launch at once, for pytest-xdist may take longer to end its workers."""
@@ -157,13 +159,13 @@ class Reporting:
         """Have a test that did not come to its end reported as that."""
         self._agent.interrupted(item)
 
-    def finish(self, session: pytest.Session) -> None:
+    def _finish(self, session: pytest.Session) -> None:
         """After the agent's end, whatever that did: see to the launch, once more where it was not seen to."""
         try:
             if self._finalizer is not None:
                 self._report = self._finalizer.terminate()
-            if self._is_worker:
-                self._hand_over()
+                if self._is_worker:
+                    hand_over(self._config, self._report, self._left_open)
         finally:
             held = LIFETIME.let_go()
         if held is not None and session.exitstatus in _WELL:
@@ -172,12 +174,20 @@ class Reporting:
         if self._settings.strict and not self._is_worker and unfinished and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
+    def end(self) -> None:
+        """Finish the launch of a session that came to no end: what begins after the agent may fail."""
+        if self._finalizer is not None and self._report is None:
+            self._report = self._finalizer.terminate()
+
     def tell(self) -> None:
         """Print the block, once, and tell whoever else is to know."""
         if self._told or self._is_worker:
             return
         self._told = True
-        write_block(self._config, self._report, self._problem, self._notes)
+        notes = [] if self._finalizer is None else self._workers.notes()
+        if self._left_open:
+            notes.append(left_open(self._left_open))
+        write_block(self._config, self._report, self._problem, notes)
 
     def close(self) -> None:
         """Leave everything as it was."""
@@ -202,21 +212,11 @@ class Reporting:
 
     def _report_nothing(self, trouble: Failure) -> None:
         self._agent.give_up()
-        if trouble.kind in _NOBODY_THERE:
-            trouble = replace(trouble, hint="the tests ran all the same; run them again when ReportPortal answers")
+        trouble = replace(trouble, hint=_HINTS.get(trouble.kind, trouble.hint))
         endpoint, project = self._settings.endpoint, self._settings.project
         self._report = Report(Outcome.NOT_STARTED, endpoint=str(endpoint), project=project, error=trouble)
-        if self._settings.report_file is not None and not self._is_worker:
-            write_report(self._report, self._settings.report_file)
-
-    def _hand_over(self) -> None:
-        output = getattr(self._config, "workeroutput", None)
-        if output is not None and self._report is not None:
-            refused, abandoned = self._report.refused, self._report.abandoned
-            output[_HANDED_OVER] = {
-                "refused": (refused.requests, refused.logs),
-                "abandoned": (abandoned.requests, abandoned.logs),
-            }
+        if not self._is_worker:
+            keep_report(self._report, self._settings.report_file)
 
     def _tell_waiting(self, sentence: str) -> None:
         since = self._ending_since
@@ -231,4 +231,11 @@ def _good(report: Report) -> bool:
 
 
 _NOBODY_THERE = frozenset({ErrorKind.UNAVAILABLE, ErrorKind.TIMEOUT})
+_LATER = "the tests ran all the same; run them again when ReportPortal answers"
+_HINTS = {
+    ErrorKind.UNAVAILABLE: _LATER,
+    ErrorKind.TIMEOUT: _LATER,
+    ErrorKind.FORBIDDEN: "check rp_project, or report with the key of a user who is in that project",
+}
+"""What to do where there is no launch: what is advised elsewhere is about one."""
 _WELL = frozenset({pytest.ExitCode.OK, pytest.ExitCode.TESTS_FAILED})

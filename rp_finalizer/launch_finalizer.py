@@ -68,6 +68,7 @@ class LaunchFinalizer:
         if client is None:
             self.settings.require_connection()
         self._stop = threading.Event()
+        telling = _told_by(telling)
         found = search or Search(agent_files=None if client is not None else Path())
         self._finalizer = build_finalizer(client, launch, self.settings, self._stop, telling, found)
         self._flights = LaunchFlights(self._finalizer, self._reopened)
@@ -209,8 +210,9 @@ class LaunchFinalizer:
         return self
 
     def unguard(self) -> None:
-        """Give the client its own methods back."""
-        unguard(self._client)
+        """Give the client its own methods back, and see to the launch no longer."""
+        if self._calls is not None:
+            unguard(self._client, self._calls)
         LIFETIME.leave(self._ending)
 
     def watch(self) -> Self:
@@ -308,3 +310,15 @@ class LaunchFinalizer:
         budget = self.settings.timeout if timeout is None else timeout
         now = self._finalizer.clock.monotonic()
         return self._ending.deadline(budget, now, doomed=LIFETIME.doomed)
+
+
+def _told_by(telling: Callable[[str], None]) -> Callable[[str], None]:
+    """Give what tells a sentence and raises nothing: a terminal that is gone is no reason to leave a launch open."""
+
+    def tell(sentence: str) -> None:
+        try:
+            telling(sentence)
+        except Exception as error:  # noqa: BLE001  foreign code
+            logger.debug("nobody was told %r: %r", sentence, error)
+
+    return tell

@@ -13,7 +13,7 @@ import atexit
 import concurrent.futures.thread  # noqa: F401  its exit hook has to be registered before ours, to run after it
 import logging
 import os
-import signal
+import sys
 import threading
 from contextlib import contextmanager
 from time import monotonic, sleep
@@ -44,15 +44,33 @@ class Lifetime:
     """Sees to endings. `enter` and `leave` may be called from any thread; signals are taken in the main thread only."""
 
     def __init__(self) -> None:
+        self._hooked = False
+        self._signals = Signals(self._struck, lambda: bool(self._endings))
+        self._witness = Witness(self._seen)
+        self._forget()
+
+    def _forget(self) -> None:
         self._pid = os.getpid()
         self._endings: tuple[Ending, ...] = ()
-        self._changing = threading.Lock()
-        self._hooked = False
+        # Reentrant, for what a user's own signal handler calls.
+        self._changing = threading.RLock()
+        self._attending = 0
         self._attended = threading.Event()
-        self._handled = 0
-        """How often the handler had run when the last signal was seen."""
-        self._signals = Signals(self._struck)
-        self._witness = Witness(self._seen)
+        """Set while the main thread ends something."""
+
+    def forking(self) -> None:
+        """Keep signals out of the moment of a fork."""
+        self._signals.forking()
+
+    def forked_here(self) -> None:
+        """Let them in again, in the parent."""
+        self._signals.forked_here()
+
+    def forked(self) -> None:
+        """Begin anew in a forked child: what its parent sees to is the parent's."""
+        self._witness.forked()
+        self._signals.forked()
+        self._forget()
 
     @property
     def signalled(self) -> bool:
@@ -86,13 +104,12 @@ class Lifetime:
         if last and threading.current_thread() is threading.main_thread() and os.getpid() == self._pid:
             self._witness.end()
             self._signals.restore()
-            self._attended.clear()
 
     def attend(self, ending: Ending, work: Callable[[], _T]) -> _T:
         """Do the work that ends something; a signal shortens it and is raised when it is done."""
         if not self._here(ending):
             return work()
-        with self.holding():
+        with self._attention():
             result = begin(work)
             started, told = monotonic(), False
             while not result.done.wait(_LOOK):
@@ -106,35 +123,37 @@ class Lifetime:
         return value
 
     async def attend_awaited(self, ending: Ending, work: Callable[[], _T]) -> _T:
-        """Do the same on the thread of a running loop, without blocking it."""
+        """Do the same on the thread of a running loop, without blocking it; who cancels it waits for the work's end."""
         if not self._here(ending):
-            return await asyncio.to_thread(work)
-        with self.holding():
-            task = asyncio.ensure_future(asyncio.to_thread(work))
-            while not task.done():
-                await asyncio.wait({task}, timeout=_LOOK)
-                ending.look(monotonic())
-        return task.result()
+            return await _awaited_to_its_end(work, lambda: None)
+        with self._attention():
+            return await _awaited_to_its_end(work, lambda: ending.look(monotonic()))
 
     @contextmanager
-    def holding(self) -> Iterator[None]:
+    def _attention(self) -> Iterator[None]:
         """Let no signal tear apart what happens inside; what came is raised at the end of the outermost."""
-        self.hold()
+        self._signals.hold(firmly=True)
         try:
-            yield
+            self._attending += 1
+            self._attended.set()
+            try:
+                yield
+            finally:
+                self._attending -= 1
+                if not self._attending:
+                    self._attended.clear()
         finally:
-            held = self.let_go()
+            held = self._signals.let_go(firmly=True)
             if held is not None:
                 raise held
 
     def hold(self) -> None:
-        """Begin what `holding` does, in the main thread."""
-        self._attended.set()
-        self._signals.hold()
+        """Raise no signal from here on, but a second one, until `let_go`; in the main thread."""
+        self._signals.hold(firmly=False)
 
     def let_go(self) -> BaseException | None:
         """End it; give what was to be raised meanwhile."""
-        return self._signals.let_go()
+        return self._signals.let_go(firmly=False)
 
     def _here(self, ending: Ending) -> bool:
         return (
@@ -150,45 +169,71 @@ class Lifetime:
         for each in self._endings:
             each.struck(now)
 
-    def _seen(self, number: int) -> None:
-        """See to it that a signal has its effect although the main thread is stuck. On the witness's thread."""
-        self._wake_main(number)
+    def _seen(self, number: int, since: float) -> None:
+        """See to it that a signal has its effect although the main thread is stuck. On the witness's thread.
+
+        What was raised in a main thread that runs is left to it, which may have caught it for good. Where it is to die
+        of the signal it has half of the grace to come to what is to be ended, and all of it to unwind.
+        """
+        if not self._signals.takes(number):
+            return
+        self._wake_main(number, since)
         endings = self._endings
         if not endings or not self._signals.asks_to_end(number):
             return
-        grace, handled = max(each.grace for each in endings), self._signals.count
-        if self._attended.wait(grace / 2):
-            return
         now = monotonic()
+        patience = min(max(each.grace for each in endings), *(each.limit.at - now for each in endings)) / 2
+        if self._attended.wait(max(0.0, patience)):
+            return
+        handled, kills = self._signals.entered_at >= since, self._signals.kills(number)
+        if handled and not kills:
+            return
         for each in endings:
-            each.limit.shorten(grace / 2, now)
+            each.limit.shorten(patience, monotonic())
         self._end_all()
-        if self._signals.count == handled and self._signals.kills(number):
+        if kills and not (handled and self._attended.wait(max(0.0, patience))):
             end_by(number)
 
-    def _wake_main(self, number: int) -> None:
+    def _wake_main(self, number: int, since: float) -> None:
         """Have the main thread run its handler where it does not by itself.
 
         The system may give a signal to another thread, or to the main thread in the instant before it begins to wait:
         Python then takes note of it, and waits on, in `time.sleep` for example.
         """
         for _ in range(_NUDGES):
-            if self._signals.entered != self._handled:
-                break
+            entered = self._signals.entered
+            if self._signals.entered_at >= since:
+                return
             sleep(_NUDGE)
-            if self._signals.entered == self._handled:
-                signal.pthread_kill(threading.main_thread().ident or 0, number)
-        self._handled = self._signals.entered
+            if self._signals.entered_at < since and self._signals.takes(number):
+                self._signals.nudge(number, entered)
 
     def _exit(self) -> None:
         """End what nobody ended, before the interpreter stops its threads."""
-        if os.getpid() != self._pid or not self._endings:
+        if os.getpid() != self._pid:
             return
-        self.hold()
+        self._signals.hold(firmly=True)
         try:
+            self._wait_for_threads()
             self._end_all()
         finally:
-            self.let_go()
+            held = self._signals.let_go(firmly=True)
+        if _threads_at_work() or _skips_atexit():
+            # Nothing that comes later would be in time.
+            self._die()
+            if held is not None:
+                raise held
+
+    def _wait_for_threads(self) -> None:
+        """Wait for the threads that the interpreter is about to wait for: they may still report.
+
+        Not for those of executors, which wait for a hook like ours to end them. A signal ends the waiting.
+        """
+        while self._endings and not any(each.signalled for each in self._endings):
+            others = _threads_at_work()
+            if not others:
+                return
+            others[0].join(_LOOK)
 
     def _end_all(self) -> None:
         for ending in reversed(self._endings):
@@ -213,4 +258,40 @@ def _at_exit(hook: Callable[[], None]) -> None:
         logger.debug("the interpreter is ending already: %s", error)
 
 
+def _threads_at_work() -> list[threading.Thread]:
+    executors = (("thread", "_threads_queues"), ("process", "_threads_wakeups"))
+    ended_by_hooks = {
+        each
+        for module, threads in executors
+        for each in list(getattr(sys.modules.get(f"concurrent.futures.{module}"), threads, ()))
+    }
+    main = threading.main_thread()
+    return [t for t in threading.enumerate() if not t.daemon and t is not main and t not in ended_by_hooks]
+
+
+def _skips_atexit() -> bool:
+    """Tell whether this is a child of multiprocessing's: after a fork they end by `os._exit`."""
+    multiprocessing = sys.modules.get("multiprocessing.process")
+    return multiprocessing is not None and multiprocessing.parent_process() is not None
+
+
+async def _awaited_to_its_end(work: Callable[[], _T], look: Callable[[], None]) -> _T:
+    task = asyncio.ensure_future(asyncio.to_thread(work))
+    cancelled: asyncio.CancelledError | None = None
+    while not task.done():
+        try:
+            await asyncio.wait({task}, timeout=_LOOK)
+        except asyncio.CancelledError as error:
+            cancelled = error
+        look()
+    if cancelled is None:
+        return task.result()
+    problem = None if task.cancelled() else task.exception()
+    if problem is not None:
+        logger.debug("the work of a call that was cancelled raised %r", problem)
+    raise cancelled
+
+
 LIFETIME = Lifetime()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(before=LIFETIME.forking, after_in_parent=LIFETIME.forked_here, after_in_child=LIFETIME.forked)

@@ -13,6 +13,8 @@ import os
 import signal
 import sys
 import threading
+from math import inf
+from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -23,6 +25,8 @@ ENDING = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
 )  # SIGHUP is not everywhere
 """The signals that ask a process to end and leave it the time for it."""
+_ECHO = 0.05
+"""Seconds in which a nudge that came too late is known as no signal of its own."""
 
 logger = logging.getLogger(__name__)
 
@@ -43,24 +47,69 @@ class Terminated(KeyboardInterrupt):
 
 
 class Signals:
-    """The handlers of one process. `struck` is called within them: it, too, takes no lock and does no I/O."""
+    """The handlers of one process. `struck` and `wanted` are called within them: they, too, take no lock and do no I/O.
 
-    def __init__(self, struck: Callable[[int], None]) -> None:
+    `wanted` tells whether anybody is left to whom a signal means something.
+    """
+
+    def __init__(self, struck: Callable[[int], None], wanted: Callable[[], bool]) -> None:
         self._struck = struck
+        self._wanted = wanted
         self._handler = self._handle
         self._earlier: dict[int, Any] = {}
         self._pid = os.getpid()
+        self._nudged: tuple[int, float] | None = None
+        self._masks: dict[int, set[int | signal.Signals]] = {}
+        """By thread that forks: what it lets in otherwise."""
+        self._late: list[int] | None = None
+        """What came while a hook of a fork ran, where nothing can be raised; None at other times."""
+        self._forget()
+
+    def _forget(self) -> None:
         self._held: BaseException | None = None
         self._holding = 0
+        self._holding_firmly = 0
         self.installed = False
         self.entered = 0
         """How often the handler ran."""
-        self.count = 0
-        """How many came that asked the process to end."""
+        self.entered_at = -inf
+        """When it did last, on the monotonic clock."""
         self.noticed: int | None = None
         """The last that came, also one that an earlier handler dealt with without raising."""
         self.fatal: int | None = None
         """The first whose default action is still to come."""
+
+    def forking(self) -> None:
+        """Let no signal into this thread until the fork is done.
+
+        One that strikes the child before Python has set it up is lost there, and told to its parent by the wakeup pipe
+        that the two still share.
+        """
+        if self.installed:
+            self._masks[threading.get_ident()] = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
+
+    def forked_here(self) -> None:
+        """Let in what has waited, in the parent of a forked child."""
+        mask = self._masks.pop(threading.get_ident(), None)
+        if mask is None:
+            return
+        late: list[int] = []
+        if threading.current_thread() is threading.main_thread():
+            self._late = late
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+        self._late = None
+        for number in late:
+            threading.Thread(target=_again, args=(number,), daemon=True).start()
+
+    def forked(self) -> None:
+        """Begin anew in a forked child, whose signals are what they were before its parent took them."""
+        self._pid = os.getpid()
+        self.restore()
+        self._forget()
+        mask = self._masks.pop(threading.get_ident(), None)
+        self._masks.clear()
+        if mask is not None:
+            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
 
     def install(self) -> None:
         """Take the signals over; nothing but in the main thread. None of those that are ignored or not Python's."""
@@ -91,12 +140,28 @@ class Signals:
         """Tell whether the signal's default action is to end the process, and nobody changed that."""
         return self._earlier.get(number) is signal.SIG_DFL
 
-    def hold(self) -> None:
-        """Raise nothing from here on: what ends a launch is not to be torn apart. May be nested."""
-        self._holding += 1
+    def takes(self, number: int) -> bool:
+        """Tell whether a signal comes to our handler, and to nobody who has taken it since."""
+        return self.installed and signal.getsignal(number) is self._handler
 
-    def let_go(self) -> BaseException | None:
+    def nudge(self, number: int, entered: int) -> None:
+        """Send the main thread a signal that it has got, but not run its handler for, when that had run so often."""
+        self._nudged = (entered, monotonic())
+        signal.pthread_kill(threading.main_thread().ident or 0, number)
+
+    def hold(self, *, firmly: bool) -> None:
+        """Raise nothing from here on: what ends a launch is not to be torn apart. May be nested.
+
+        Where nothing is held `firmly`, that is for the first signal only: whoever sends another will not wait.
+        """
+        self._holding += 1
+        if firmly:
+            self._holding_firmly += 1
+
+    def let_go(self, *, firmly: bool) -> BaseException | None:
         """End one `hold`; give what was to be raised meanwhile when it was the outermost."""
+        if firmly:
+            self._holding_firmly -= 1
         self._holding -= 1
         if self._holding:
             return None
@@ -105,10 +170,21 @@ class Signals:
 
     def _handle(self, number: int, frame: FrameType | None) -> None:
         __tracebackhide__ = True  # a test runner shows the line that was interrupted, not this one
+        if self._late is not None:
+            self._late.append(number)
+            return
+        if self._is_echo():
+            return
         self.entered += 1
+        self.entered_at = monotonic()
         earlier = self._earlier[number]
         if os.getpid() != self._pid or not self.installed:
             # In a forked child, or called by a handler that remembers us: as if we had never been here.
+            _as_before(number, earlier, frame)
+            return
+        if not self._wanted() and not self._holding:
+            # What was seen to has ended in another thread, which cannot give the signals back.
+            self.restore()
             _as_before(number, earlier, frame)
             return
         self.noticed = number
@@ -119,14 +195,24 @@ class Signals:
         if earlier is signal.SIG_DFL and self.fatal is None:
             self.fatal = number
             _keep_silent_at_the_end()
-        self.count += 1
         self._struck(number)
         if error is None:
             return
-        if self._holding:
+        if self._holding_firmly or (self._holding and self._held is None):
             self._held = self._held or error
             return
+        self._held = None
         raise error
+
+    def _is_echo(self) -> bool:
+        """Tell a nudge whose signal was handled in the instant before it came: nobody has sent that."""
+        nudged = self._nudged
+        return nudged is not None and nudged[0] != self.entered and monotonic() - nudged[1] < _ECHO
+
+
+def _again(number: int) -> None:
+    sleep(_ECHO)
+    os.kill(os.getpid(), number)
 
 
 def end_by(number: int) -> None:

@@ -21,7 +21,7 @@ ENDS = ("terminate", "close")
 _RERUN = 4
 """The place of `rerun` among the arguments of `start_launch`."""
 
-_ORIGINAL = "_rp_finalizer_original"
+_ORIGINAL, _TAKER = "_rp_finalizer_original", "_rp_finalizer_taker"
 
 
 class Taken(Protocol):
@@ -55,12 +55,20 @@ class Taken(Protocol):
 def guard(client: Any, taker: Taken) -> None:
     """Make the client's `finish_launch`, `terminate` and `close`, as far as it has them, go to the taker.
 
-    It is told of every `start_launch`, too, which does and gives what it always did.
+    It is told of every `start_launch`, too, which does and gives what it always did. Once more for the same taker
+    changes nothing; of several takers, the last gets the ends.
 
     Raises TypeError for an object whose class cannot be changed.
     """
     original = type(client)
-    members: dict[str, Any] = {_ORIGINAL: original, "__reduce_ex__": _reduce, "__doc__": original.__doc__}
+    if any(vars(each)[_TAKER] is taker for each in _guards_of(client)):
+        return
+    members: dict[str, Any] = {
+        _ORIGINAL: original,
+        _TAKER: taker,
+        "__reduce_ex__": _reduce,
+        "__doc__": original.__doc__,
+    }
     if callable(getattr(original, START, None)):
         members[START] = _start_method(original, taker)
     if callable(getattr(original, FINISH, None)):
@@ -70,32 +78,52 @@ def guard(client: Any, taker: Taken) -> None:
     client.__class__ = make(original.__name__, (original,), members)
 
 
-def unguard(client: Any) -> None:
-    """Give the client its own methods back."""
-    original = getattr(type(client), _ORIGINAL, None)
-    if original is not None:
-        client.__class__ = original
+def unguard(client: Any, taker: Taken) -> None:
+    """Take the taker's guard off the client; those of others stay."""
+    guards = _guards_of(client)
+    takers = [vars(each)[_TAKER] for each in guards]
+    if taker not in takers:
+        return
+    client.__class__ = vars(guards[-1])[_ORIGINAL]
+    for each in reversed(takers):
+        if each is not taker:
+            guard(client, each)
 
 
 def own_method(client: Any, name: str) -> Any:
     """Give the client's own method, of a guarded client, too; None where it has none."""
-    if getattr(type(client), _ORIGINAL, None) is None:
-        return getattr(client, name, None)
-    return getattr(super(type(client), client), name, None)
+    guards = _guards_of(client)
+    return getattr(super(guards[-1], client) if guards else client, name, None)
+
+
+def _guards_of(client: Any) -> list[type[Any]]:
+    """List the classes that guards have put over the client's own, the last first."""
+    guards: list[type[Any]] = []
+    kind: type[Any] = type(client)
+    while _ORIGINAL in vars(kind):
+        guards.append(kind)
+        kind = vars(kind)[_ORIGINAL]
+    return guards
 
 
 def _start_method(original: type, taker: Taken) -> Callable[..., Any]:
     def start_launch(self: Any, *positional: Any, **named: Any) -> Any:
-        given = own_method(self, START)(*positional, **named)
+        given = _start_under(self, taker)(*positional, **named)
         taker.started_for(rerun=_is_rerun(positional, named))
         return given
 
     async def start_launch_awaited(self: Any, *positional: Any, **named: Any) -> Any:
-        given = await own_method(self, START)(*positional, **named)
+        given = await _start_under(self, taker)(*positional, **named)
         taker.started_for(rerun=_is_rerun(positional, named))
         return given
 
     return start_launch_awaited if _awaited(original, START) else start_launch
+
+
+def _start_under(client: Any, taker: Taken) -> Any:
+    """Give the `start_launch` under the taker's guard: another guard's, whose taker is to be told, too, or the own."""
+    [guard_of_taker] = [each for each in _guards_of(client) if vars(each)[_TAKER] is taker]
+    return getattr(super(guard_of_taker, client), START)
 
 
 def _is_rerun(positional: tuple[Any, ...], named: dict[str, Any]) -> bool:
@@ -148,8 +176,10 @@ def _awaited(original: type, name: str) -> bool:
 
 def _reduce(self: Any, protocol: Any) -> Any:
     """Pickle as the original class: the one that was made for the guard cannot be found by another process."""
-    guarded, original = type(self), getattr(type(self), _ORIGINAL)
-    reduced = super(guarded, self).__reduce_ex__(protocol)
+    guarded: type[Any] = type(self)
+    innermost = _guards_of(self)[-1]
+    original = vars(innermost)[_ORIGINAL]
+    reduced = super(innermost, self).__reduce_ex__(protocol)
     if isinstance(reduced, str):
         return reduced
     make, arguments, *rest = reduced

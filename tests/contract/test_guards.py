@@ -162,6 +162,33 @@ def test_unguarding_gives_the_client_back(client: Any) -> None:
     finalizer.terminate()
 
 
+def test_guarding_twice_is_guarding_once(client: Any) -> None:
+    """A second `guard` of the same finalizer changes nothing, and one `unguard` takes it off."""
+    kind = type(client)
+    finalizer = LaunchFinalizer(client, **QUICK).guard().guard()
+    client.start_launch("again", now_ms())
+    client.terminate()
+    assert finalizer.report is not None
+    assert finalizer.report.step(Step.TERMINATE).detail is None
+    finalizer.unguard()
+    assert type(client) is kind
+
+
+def test_each_guard_is_taken_off_by_its_own_finalizer(client: Any) -> None:
+    """Two finalizers of one client: whoever lets go of it leaves the other's guard, and copies are of the own class."""
+    kind = type(client)
+    first = LaunchFinalizer(client, **QUICK).guard()
+    second = LaunchFinalizer(client, **QUICK).guard()
+    assert type(client.clone()) is kind
+    first.unguard()
+    client.finish_launch(now_ms())
+    assert first.report is None
+    assert second.report is not None
+    assert second.terminate().outcome is Outcome.FINISHED
+    second.unguard()
+    assert type(client) is kind
+
+
 def test_a_pickled_client_is_what_it_was(emulator: Emulator) -> None:
     """What pytest-xdist sends to its workers is an ordinary, unguarded client."""
     client = RPClient(emulator.url, "demo", api_key="demo_key")
