@@ -81,8 +81,8 @@ ENDINGS = (
     Ending(
         name="finished twice",
         does="finished twice",
-        scripts="sync/guard async/guard",
-        slow="threaded/guard batched/guard duck/guard",
+        scripts="sync/guard",
+        slow="threaded/guard batched/guard async/guard duck/guard",
     ),
     Ending(
         name="finished by itself",
@@ -104,15 +104,15 @@ ENDINGS = (
     Ending(
         name="exit",
         does="exit",
-        scripts="batched/block async/block",
-        slow="sync/guard threaded/guard duck/guard async/guard",
+        scripts="batched/block",
+        slow="sync/guard threaded/guard duck/guard async/guard async/block",
         code=ending_script.EXIT_CODE,
     ),
     Ending(
         name="forgotten",
         does="forgotten",
-        scripts="sync/guard threaded/guard async/guard duck/guard",
-        slow="batched/guard",
+        scripts="sync/guard threaded/guard async/guard",
+        slow="batched/guard duck/guard",
     ),
     Ending(
         name="threads", does="threads", scripts="threaded/block", slow="sync/block sync/guard batched/guard duck/block"
@@ -126,8 +126,8 @@ ENDINGS = (
     signalled(
         "SIGTERM",
         SIGTERM,
-        "sync/block threaded/guard batched/guard async/block",
-        slow="sync/guard threaded/block async/guard duck/guard",
+        "sync/block threaded/guard async/block",
+        slow="sync/guard threaded/block batched/guard async/guard duck/guard",
     ),
     signalled("SIGINT", SIGINT, "sync/guard async/block", slow="batched/block threaded/block duck/block"),
     signalled(

@@ -16,6 +16,7 @@ from tests.support.commands import PATIENCE, SCRIPT, Commands, ended
 from tests.support.fault_proxy import BlackHole, Refuse
 from tests.support.reporting import finishes, start_run, status_of
 from tests.support.run_scripts import Scripts
+from tests.support.slow_cases import slow
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -83,9 +84,9 @@ class TestEnding:
         assert line.endswith("was finished already")
 
     @pytest.mark.parametrize("then", ["sys.exit(3)", "os._exit(3)"])
-    def test_exit_code(self, emulator: Emulator, commands: Commands, scripts: Scripts, then: str) -> None:
+    def test_exit_code(self, emulator: Emulator, run: Run, commands: Commands, scripts: Scripts, then: str) -> None:
         """The exit code is the command's, wherever it leaves."""
-        assert commands.run("run", "--", *scripts.reporting(then)).code == 3
+        assert commands.run("run", "--", *scripts.printing(run.uuid, then)).code == 3
         assert only_launch(emulator) == "PASSED"
 
     def test_exception(self, emulator: Emulator, commands: Commands, scripts: Scripts) -> None:
@@ -96,24 +97,28 @@ class TestEnding:
         assert only_launch(emulator) == "PASSED"
 
     @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGSEGV, signal.SIGTERM])
-    def test_killed(self, emulator: Emulator, commands: Commands, scripts: Scripts, number: signal.Signals) -> None:
+    def test_killed(
+        self, emulator: Emulator, run: Run, commands: Commands, scripts: Scripts, number: signal.Signals
+    ) -> None:
         """A run whose process is killed leaves an interrupted launch, and 128 and the signal as the exit code."""
-        run = commands.run("run", "--", *scripts.reporting(f"os.kill(os.getpid(), {int(number)})"))
-        assert run.code == 128 + number
+        killed = scripts.printing(run.uuid, f"os.kill(os.getpid(), {int(number)})")
+        assert commands.run("run", "--", *killed).code == 128 + number
         assert only_launch(emulator) == "INTERRUPTED"
 
-    def test_status_on_crash(self, emulator: Emulator, commands: Commands, scripts: Scripts) -> None:
+    def test_status_on_crash(self, emulator: Emulator, client: RPClient, commands: Commands, scripts: Scripts) -> None:
         """`status_on_crash` says what a killed run's launch gets, and `--status` what it gets in any case."""
         crash = commands.with_variables(RP_FINALIZER_STATUS_ON_CRASH="stopped")
-        killed = scripts.reporting("os.kill(os.getpid(), 9)")
-        crash.run("run", "--", *killed)
-        crash.run("run", "--status", "skipped", "--", *killed)
+        for options in ((), ("--status", "skipped")):
+            killed = scripts.printing(start_run(client).uuid, "os.kill(os.getpid(), 9)")
+            crash.run("run", *options, "--", *killed)
         assert [launch.status.value for launch in emulator.launches()] == ["STOPPED", "SKIPPED"]
 
-    def test_end_is_that_of_the_command(self, emulator: Emulator, commands: Commands, scripts: Scripts) -> None:
+    def test_end_is_that_of_the_command(
+        self, emulator: Emulator, run: Run, commands: Commands, scripts: Scripts
+    ) -> None:
         """The launch ends when the command does, and not when the server has come round to it."""
         emulator.latency = 0.3
-        commands.run("run", "--", *scripts.reporting("sys.stderr.write(now())"))
+        commands.run("run", "--", *scripts.printing(run.uuid))
         (finish,) = finishes(emulator)
         assert isinstance(finish.body, dict)
         (launch,) = emulator.launches()
@@ -321,13 +326,13 @@ class TestOutput:
         """What is piped in is the command's to read."""
         assert commands.run("run", "-q", "--", "cat", stdin="typed\n").out == "typed\n"
 
-    def test_json(self, commands: Commands, scripts: Scripts) -> None:
+    def test_json(self, run: Run, commands: Commands, scripts: Scripts) -> None:
         """With --json stdout holds one document; what the command prints goes to stderr."""
-        run = commands.run("run", "--json", "--", *scripts.reporting("sys.exit(3)"))
-        document = run.document()
+        command = commands.run("run", "--json", "--", *scripts.printing(run.uuid, "sys.exit(3)"))
+        document = command.document()
         assert (document["schema"], document["exit_code"]) == (1, 3)
         assert [report["outcome"] for report in document["reports"]] == ["finished"]
-        assert "ReportPortal Launch UUID" in run.err
+        assert "ReportPortal Launch UUID" in command.err
 
     def test_reader_that_leaves(self, emulator: Emulator, run: Run, commands: Commands) -> None:
         """Whose reader has seen enough ends as in a pipeline, by SIGPIPE, and its launch is finished."""
@@ -394,16 +399,28 @@ class TestSignals:
     def counting(self, run: Run, scripts: Scripts) -> list[str]:
         """Give a command that says which signals it got, and ends after a line on its stdin, with 7."""
         return scripts.python(
-            "import signal, sys\n"
-            "def tell(number, frame):\n    print('got', signal.Signals(number).name, flush=True)\n"
+            "import os, select, signal, sys\n"
+            "struck, strikes = os.pipe()\n"
+            "os.set_blocking(strikes, False)\n"
+            "signal.set_wakeup_fd(strikes)  # a handler that prints is lost where it strikes just before a read\n"
             "for name in ('INT', 'TERM', 'HUP', 'QUIT', 'USR1', 'USR2'):\n"
-            "    signal.signal(getattr(signal, 'SIG' + name), tell)\n"
+            "    signal.signal(getattr(signal, 'SIG' + name), lambda *_: None)\n"
             f"print('ReportPortal Launch UUID: {run.uuid}', flush=True)\n"
-            "sys.stdin.readline()\nsys.exit(7)\n"
+            "while 0 not in select.select([0, struck], [], [])[0]:\n"
+            "    for number in os.read(struck, 64):\n"
+            "        print('got', signal.Signals(number).name, flush=True)\n"
+            "sys.exit(7)\n"
         )
 
-    @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM", "SIGHUP", "SIGQUIT", "SIGUSR1", "SIGUSR2"])
-    @pytest.mark.parametrize("to_all", [False, True], ids=["us", "the group"])
+    @pytest.mark.parametrize(
+        ("name", "to"),
+        [
+            *((name, "us") for name in ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1")),
+            *((name, "the group") for name in ("SIGINT", "SIGTERM", "SIGQUIT", "SIGUSR2")),
+            *(slow(name, "us") for name in ("SIGQUIT", "SIGUSR2")),
+            *(slow(name, "the group") for name in ("SIGHUP", "SIGUSR1")),
+        ],
+    )
     def test_passed_on_once(
         self,
         emulator: Emulator,
@@ -411,7 +428,7 @@ class TestSignals:
         commands: Commands,
         counting: list[str],
         name: str,
-        to_all: bool,  # noqa: FBT001
+        to: str,
     ) -> None:
         """A signal reaches the command once, whether it was sent to us or to all of our group; we end when it does."""
         number = signal.Signals[name]
@@ -420,7 +437,7 @@ class TestSignals:
             assert process.stdin
             process.stdout.readline()
             for _ in range(2):
-                (os.killpg if to_all else os.kill)(process.pid, number)
+                (os.kill if to == "us" else os.killpg)(process.pid, number)
                 assert process.stdout.readline() == f"got {name}\n"
             rest = ended(process, "\n")
         assert (rest.code, rest.out) == (7, "")
@@ -438,19 +455,19 @@ class TestSignals:
         assert run.code == 143
         assert only_launch(emulator) == "STOPPED"
 
-    def test_grace(self, commands: Commands, scripts: Scripts, fault_proxy: FaultProxy) -> None:
+    def test_grace(self, run: Run, commands: Commands, scripts: Scripts, fault_proxy: FaultProxy) -> None:
         """After a signal the end takes `grace` seconds at most."""
         away = commands.with_variables(
             RP_ENDPOINT=fault_proxy.url, RP_FINALIZER_GRACE="0.5", RP_FINALIZER_TIMEOUT="600"
         )
-        with away.started("run", "--", *scripts.reporting("signal.pause()")) as process:
+        with away.started("run", "--", *scripts.printing(run.uuid, "signal.pause()")) as process:
             assert process.stdout
             process.stdout.readline()
             fault_proxy.set(Refuse())
             process.terminate()
-            run = ended(process)
-        assert run.code == 143
-        assert "unavailable" in run.err
+            command = ended(process)
+        assert command.code == 143
+        assert "unavailable" in command.err
 
     def test_while_finishing(self, commands: Commands, fault_proxy: FaultProxy) -> None:
         """A signal while the launch is finished shortens that, a second one ends it; the exit code stays."""

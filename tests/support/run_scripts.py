@@ -42,6 +42,12 @@ class Scripts:
         path.write_text(text, encoding="utf-8")
         return [sys.executable, "-u", str(path)]
 
+    def printing(self, uuid: str, then: str = "") -> list[str]:
+        """Give one that prints a launch that somebody else has started, and then does something."""
+        return self.python(
+            f"import os, signal, sys, time\nprint('ReportPortal Launch UUID: {uuid}', flush=True)\n{then}\n"
+        )
+
     def reporting(self, then: str = "") -> list[str]:
         """Give one that starts a launch, reports a test that passes, and then does something."""
         return self.python(f"{_REPORTING}\n{then}\n")

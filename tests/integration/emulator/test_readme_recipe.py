@@ -31,7 +31,7 @@ def test_recipe(tmp_path: Path) -> None:
     (tmp_path / "test_recipe.py").write_text(tests, encoding="utf-8")
     command = [sys.executable, "-m", "pytest", "-q", "--rootdir", str(tmp_path), "-p", "no:cacheprovider"]
     environ = {name: value for name, value in os.environ.items() if not name.startswith(("RP_", "PYTEST_"))}
-    environ["AGENT_NO_ANALYTICS"] = "1"
+    environ["PYTEST_DISABLE_PLUGIN_AUTOLOAD"] = "1"
     done = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True, timeout=60, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     assert f"{tests.count('def test_')} passed" in done.stdout
