@@ -11,6 +11,7 @@ from rp_finalizer import Outcome
 from rp_finalizer.emulator import Fault
 from tests.support.endings import reported_behind_the_finish
 from tests.support.reporting import FINISH, OUR_AGENT, finishes, logged, start_run, status_of
+from tests.support.slow_cases import slow
 
 if TYPE_CHECKING:
     from reportportal_client import RPClient
@@ -131,14 +132,13 @@ def test_without_a_terminal_reporter(emulator: Emulator, runs: PytestRuns) -> No
     ("suite", "arguments", "code", "status"),
     [
         (FAILING, (), 1, "FAILED"),
-        (FAILING, ("-x",), 1, "FAILED"),
         (EXITING, (), 7, None),
         (SYSTEM_EXIT, (), 1, "FAILED"),
         (BROKEN, (), 2, None),
         ("", (), 5, None),
         (SUITE, ("test_absent.py",), 4, None),
     ],
-    ids=["failure", "first failure", "pytest.exit", "SystemExit", "import error", "no tests", "usage error"],
+    ids=["failure", "pytest.exit", "SystemExit", "import error", "no tests", "usage error"],
 )
 def test_exit_status(
     emulator: Emulator, runs: PytestRuns, suite: str, arguments: tuple[str, ...], code: int, status: str | None
@@ -156,8 +156,12 @@ def test_exit_status(
 
 def test_first_failure_stops_the_run(emulator: Emulator, runs: PytestRuns) -> None:
     """With `-x` the launch holds what ran, and nothing in it is left open."""
-    runs.write(test_it=FAILING).run("-x")
+    ended = runs.write(test_it=FAILING).run("-x")
+    assert ended.code == 1, (ended.out, ended.err)
+    assert "finished and confirmed" in block_of(ended)
+    expect_one_finish(emulator)
     [launch] = emulator.launches()
+    assert launch.status.value == "FAILED"
     ran = {
         item.name.rpartition(":")[2]: item.status.value for item in emulator.items(launch.uuid) if item.type == "STEP"
     }
@@ -196,7 +200,7 @@ def test_switched_off(emulator: Emulator, runs: PytestRuns) -> None:
     assert BLOCK.search(ended.out) is None
 
 
-@pytest.mark.parametrize("arguments", [(), ("-n", "2")], ids=["plain", "xdist"])
+@pytest.mark.parametrize("arguments", [pytest.param((), id="plain"), slow(("-n", "2"), id="xdist")])
 def test_launch_of_somebody_else(
     emulator: Emulator, runs: PytestRuns, client: RPClient, arguments: tuple[str, ...]
 ) -> None:
@@ -213,7 +217,7 @@ def test_launch_of_somebody_else(
     assert "left open" in block_of(ended)
 
 
-@pytest.mark.parametrize("ini", [{}, {"rp_client_type": "ASYNC_BATCHED"}], ids=["sync", "batched"])
+@pytest.mark.parametrize("ini", [pytest.param({}, id="sync"), slow({"rp_client_type": "ASYNC_BATCHED"}, id="batched")])
 def test_finish_refused_twice(emulator: Emulator, runs: PytestRuns, ini: dict[str, Any]) -> None:
     """A server that is away for a moment at the end costs a moment, and nothing else."""
     fault = emulator.add_fault(Fault(FINISH, status=503, times=2))
