@@ -10,17 +10,18 @@ from __future__ import annotations
 
 import asyncio
 import atexit
-import concurrent.futures.thread  # noqa: F401  its exit hook has to be registered before ours, to run after it
 import logging
 import os
-import sys
 import threading
 from contextlib import contextmanager
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, TypeVar
 
+from rp_finalizer.default_action import end_by
+from rp_finalizer.fork_shield import ForkShield
+from rp_finalizer.interpreter_end import at_exit, skips_atexit, threads_at_work
 from rp_finalizer.reportportal.bounded import begin
-from rp_finalizer.signals import Signals, end_by
+from rp_finalizer.signals import Signals
 from rp_finalizer.witness import Witness
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ class Lifetime:
         self._hooked = False
         self._signals = Signals(self._struck, lambda: bool(self._endings))
         self._witness = Witness(self._seen)
+        self.fork_shield = ForkShield(self._signals)
         self._forget()
 
     def _forget(self) -> None:
@@ -58,19 +60,12 @@ class Lifetime:
         self._attended = threading.Event()
         """Set while the main thread ends something."""
 
-    def forking(self) -> None:
-        """Keep signals out of the moment of a fork."""
-        self._signals.forking()
-
-    def forked_here(self) -> None:
-        """Let them in again, in the parent."""
-        self._signals.forked_here()
-
     def forked(self) -> None:
         """Begin anew in a forked child: what its parent sees to is the parent's."""
         self._witness.forked()
         self._signals.forked()
         self._forget()
+        self.fork_shield.forked()
 
     @property
     def signalled(self) -> bool:
@@ -90,7 +85,7 @@ class Lifetime:
             self._endings = (*self._endings, ending)
             if not self._hooked:
                 self._hooked = True
-                _at_exit(self._exit)
+                at_exit(self._exit)
                 atexit.register(self._die)
         if threading.current_thread() is threading.main_thread():
             self._signals.install()
@@ -218,7 +213,7 @@ class Lifetime:
             self._end_all()
         finally:
             held = self._signals.let_go(firmly=True)
-        if _threads_at_work() or _skips_atexit():
+        if threads_at_work() or skips_atexit():
             # Nothing that comes later would be in time.
             self._die()
             if held is not None:
@@ -230,7 +225,7 @@ class Lifetime:
         Not for those of executors, which wait for a hook like ours to end them. A signal ends the waiting.
         """
         while self._endings and not any(each.signalled for each in self._endings):
-            others = _threads_at_work()
+            others = threads_at_work()
             if not others:
                 return
             others[0].join(_LOOK)
@@ -247,32 +242,6 @@ class Lifetime:
         """Do at last what the signal would have done at once."""
         if self._signals.fatal is not None and os.getpid() == self._pid:
             end_by(self._signals.fatal)
-
-
-def _at_exit(hook: Callable[[], None]) -> None:
-    # There since Python 3.9; without it, plain atexit is still better than nothing.
-    register = getattr(threading, "_register_atexit", atexit.register)
-    try:
-        register(hook)
-    except RuntimeError as error:
-        logger.debug("the interpreter is ending already: %s", error)
-
-
-def _threads_at_work() -> list[threading.Thread]:
-    executors = (("thread", "_threads_queues"), ("process", "_threads_wakeups"))
-    ended_by_hooks = {
-        each
-        for module, threads in executors
-        for each in list(getattr(sys.modules.get(f"concurrent.futures.{module}"), threads, ()))
-    }
-    main = threading.main_thread()
-    return [t for t in threading.enumerate() if not t.daemon and t is not main and t not in ended_by_hooks]
-
-
-def _skips_atexit() -> bool:
-    """Tell whether this is a child of multiprocessing's: after a fork they end by `os._exit`."""
-    multiprocessing = sys.modules.get("multiprocessing.process")
-    return multiprocessing is not None and multiprocessing.parent_process() is not None
 
 
 async def _awaited_to_its_end(work: Callable[[], _T], look: Callable[[], None]) -> _T:
@@ -294,4 +263,8 @@ async def _awaited_to_its_end(work: Callable[[], _T], look: Callable[[], None]) 
 
 LIFETIME = Lifetime()
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=LIFETIME.forking, after_in_parent=LIFETIME.forked_here, after_in_child=LIFETIME.forked)
+    os.register_at_fork(
+        before=LIFETIME.fork_shield.forking,
+        after_in_parent=LIFETIME.fork_shield.forked_here,
+        after_in_child=LIFETIME.forked,
+    )

@@ -8,17 +8,17 @@ once, comes in the end, so that the exit status still says which signal it was. 
 
 from __future__ import annotations
 
-import logging
 import os
 import signal
 import sys
 import threading
+from contextlib import contextmanager
 from math import inf
 from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterator
     from types import FrameType, TracebackType
 
 ENDING = tuple(
@@ -27,8 +27,6 @@ ENDING = tuple(
 """The signals that ask a process to end and leave it the time for it."""
 _ECHO = 0.05
 """Seconds in which a nudge that came too late is known as no signal of its own."""
-
-logger = logging.getLogger(__name__)
 
 
 class Terminated(KeyboardInterrupt):
@@ -59,10 +57,8 @@ class Signals:
         self._earlier: dict[int, Any] = {}
         self._pid = os.getpid()
         self._nudged: tuple[int, float] | None = None
-        self._masks: dict[int, set[int | signal.Signals]] = {}
-        """By thread that forks: what it lets in otherwise."""
         self._late: list[int] | None = None
-        """What came while a hook of a fork ran, where nothing can be raised; None at other times."""
+        """What is to come again; None where it is not to."""
         self._forget()
 
     def _forget(self) -> None:
@@ -79,37 +75,23 @@ class Signals:
         self.fatal: int | None = None
         """The first whose default action is still to come."""
 
-    def forking(self) -> None:
-        """Let no signal into this thread until the fork is done.
-
-        One that strikes the child before Python has set it up is lost there, and told to its parent by the wakeup pipe
-        that the two still share.
-        """
-        if self.installed:
-            self._masks[threading.get_ident()] = signal.pthread_sigmask(signal.SIG_BLOCK, ENDING)
-
-    def forked_here(self) -> None:
-        """Let in what has waited, in the parent of a forked child."""
-        mask = self._masks.pop(threading.get_ident(), None)
-        if mask is None:
-            return
-        late: list[int] = []
-        if threading.current_thread() is threading.main_thread():
-            self._late = late
-        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
-        self._late = None
-        for number in late:
-            threading.Thread(target=_again, args=(number,), daemon=True).start()
-
     def forked(self) -> None:
         """Begin anew in a forked child, whose signals are what they were before its parent took them."""
         self._pid = os.getpid()
         self.restore()
         self._forget()
-        mask = self._masks.pop(threading.get_ident(), None)
-        self._masks.clear()
-        if mask is not None:
-            signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+    @contextmanager
+    def deferring(self) -> Iterator[None]:
+        """Let what comes inside come again a little later: for where nothing can be raised; in the main thread."""
+        late: list[int] = []
+        self._late = late
+        try:
+            yield
+        finally:
+            self._late = None
+            for number in late:
+                threading.Thread(target=_again, args=(number,), daemon=True).start()
 
     def install(self) -> None:
         """Take the signals over; nothing but in the main thread. None of those that are ignored or not Python's."""
@@ -213,30 +195,6 @@ class Signals:
 def _again(number: int) -> None:
     sleep(_ECHO)
     os.kill(os.getpid(), number)
-
-
-def end_by(number: int) -> None:
-    """End the process by the signal's default action, from whatever thread; what was written is flushed before."""
-    logging.shutdown()
-    for stream in (sys.stdout, sys.stderr):
-        try:
-            stream.flush()
-        except (OSError, ValueError, AttributeError):  # closed, its reader gone, or none: there is nobody to tell
-            continue
-    _set_default(number)
-    os.kill(os.getpid(), number)
-
-
-def _set_default(number: int) -> None:
-    if threading.current_thread() is threading.main_thread():
-        signal.signal(number, signal.SIG_DFL)
-        return
-    # Python's own function is for the main thread, which is stuck; the system's is for any.
-    import ctypes  # noqa: PLC0415  slow to import, and hardly ever needed
-
-    ctypes.pythonapi.PyOS_setsig.argtypes = [ctypes.c_int, ctypes.c_void_p]
-    ctypes.pythonapi.PyOS_setsig.restype = ctypes.c_void_p
-    ctypes.pythonapi.PyOS_setsig(number, None)  # SIG_DFL is the null pointer
 
 
 def _raised_by(earlier: Any, number: int, frame: FrameType | None) -> BaseException | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import signal
 import threading
@@ -10,7 +11,7 @@ import warnings
 
 import pytest
 
-from rp_finalizer import LaunchFinalizer, Outcome, Settings, Step
+from rp_finalizer import LaunchFinalizer, Outcome, Settings, Step, finalizing
 from tests.support.fakes import UUID
 
 
@@ -76,3 +77,54 @@ def test_a_forked_child_asks_its_client_nothing() -> None:
         finally:
             os._exit(status)
     assert os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]) == 0
+
+
+class SlowClient(Client):
+    """One whose finish takes as long as a test lets it."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.begun, self.go_on = threading.Event(), threading.Event()
+
+    def finish_launch(self, **arguments: object) -> None:
+        self.begun.set()
+        self.go_on.wait(10)
+        super().finish_launch(**arguments)
+
+
+def test_a_block_whose_end_is_cancelled_ends_first() -> None:
+    """Who cancels a task at the end of its block gets the cancellation when the launch is seen to, not before."""
+    client = SlowClient()
+
+    async def cancelled_at_the_end() -> bool:
+        async def suite() -> None:
+            async with finalizing(client, settings=Settings(), signals=False):
+                pass
+
+        task = asyncio.create_task(suite())
+        await asyncio.to_thread(client.begun.wait)
+        task.cancel()
+        await asyncio.sleep(0)
+        client.go_on.set()
+        await asyncio.wait({task})
+        return task.cancelled()
+
+    assert asyncio.run(cancelled_at_the_end())
+    assert client.calls == ["finish_launch", "terminate"]
+
+
+def test_nobody_who_is_told_keeps_a_launch_open() -> None:
+    """A terminal that is gone, and raises when it is written to, changes nothing of the end."""
+    told: list[str] = []
+
+    def tell(sentence: str) -> None:
+        told.append(sentence)
+        raise OSError("the terminal is gone")
+
+    client = SlowClient()
+    threading.Timer(0.7, client.go_on.set).start()
+    with finalizing(client, settings=Settings(), telling=tell) as finalizer:
+        pass
+    assert told
+    assert finalizer.report is not None
+    assert client.calls == ["finish_launch", "terminate"]
