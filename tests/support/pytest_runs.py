@@ -16,12 +16,13 @@ from rp_finalizer import Report
 from tests.support.commands import PATIENCE, environment, heed_interrupts
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator, Mapping
+    from collections.abc import Iterator, Mapping, Sequence
     from pathlib import Path
 
 REPORT = "report.json"
 OTHERS = ("hypothesispytest", "anyio", "asyncio", "rerunfailures")
 """Plugins that our own tests need, and that cost every run a second."""
+PYTEST = ("-m", "pytest")
 POLL = 0.02
 """Seconds between two looks at a file."""
 
@@ -118,16 +119,17 @@ class PytestRuns:
             (self.folder / f"{name}.py").write_text(dedent(text))
         return self
 
-    def run(self, *arguments: str, reporting: bool = True) -> EndedPytest:
+    def run(self, *arguments: str, reporting: bool = True, program: Sequence[str] = PYTEST) -> EndedPytest:
         """Run pytest to its end."""
-        with self.started(*arguments, reporting=reporting) as live:
+        with self.started(*arguments, reporting=reporting, program=program) as live:
             return live.ended()
 
     @contextmanager
-    def started(self, *arguments: str, reporting: bool = True) -> Iterator[LivePytest]:
+    def started(self, *arguments: str, reporting: bool = True, program: Sequence[str] = PYTEST) -> Iterator[LivePytest]:
         """Start pytest, and see to it that it and its workers are gone in the end.
 
-        `reporting` gives the agent's own flag. A file `marks` beside the tests is theirs to write into.
+        `reporting` gives the agent's own flag. A file `marks` beside the tests is theirs to write into. `program` may
+        name a script of the run's folder instead, which is given pytest's arguments.
         """
         heed_interrupts()
         (self.folder / "pytest.ini").write_text(self._ini_text())
@@ -137,7 +139,7 @@ class PytestRuns:
             (self.folder / "stdout").open("wb") as out,
             (self.folder / "stderr").open("wb") as err,
             subprocess.Popen(
-                [sys.executable, "-m", "pytest", *left_out, *flags, *arguments],
+                [sys.executable, *program, *left_out, *flags, *arguments],
                 stdin=subprocess.DEVNULL,
                 stdout=out,
                 stderr=err,
