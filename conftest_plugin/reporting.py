@@ -135,15 +135,17 @@ class Reporting:
         """Finish the launch around the agent's end, which the first signal does not tear apart; whatever it does."""
         LIFETIME.hold()
         try:
-            self._finishing()
+            self._finishing(session)
             yield
         finally:
             self._finish(session)
 
-    def _finishing(self) -> None:
+    def _finishing(self, session: pytest.Session) -> None:
         """Before the agent's end: keep it from waiting for a day."""
         self._ending_since = monotonic()
-        if self._finalizer is not None and self._finalizer.signalled and not self._is_worker:
+        # Where it took longer than the grace to come here, the finalizer has forgotten the signal.
+        signalled = LIFETIME.signalled and session.exitstatus == pytest.ExitCode.INTERRUPTED
+        if self._finalizer is not None and not self._is_worker and (signalled or self._finalizer.signalled):
             self._end_in_time(self._finalizer)
         self._left_open = self._agent.forget_open_items()
 
@@ -152,8 +154,8 @@ class Reporting:
         if LIFETIME.doomed:
             self._workers.terminate()
         # The same share of the time that a flush has: the rest is the finish's.
-        self._workers.wait(self._settings.grace * (1 - KEPT_SHARE))
-        finalizer.terminate()
+        self._workers.wait(min(finalizer.grace_left, self._settings.grace) * (1 - KEPT_SHARE))
+        finalizer.terminate(status=self._settings.status_on_signal)
 
     def interrupted(self, item: pytest.Item) -> None:
         """Have a test that did not come to its end reported as that."""

@@ -92,6 +92,11 @@ class LaunchFinalizer:
         return self._ending.signalled
 
     @property
+    def grace_left(self) -> float:
+        """Seconds until the time is over that a signal has left; infinite where none ends the run."""
+        return max(0.0, self._ending.limit.at - self._finalizer.clock.monotonic())
+
+    @property
     def report(self) -> Report | None:
         """The last report; None before the first."""
         return self._report

@@ -134,3 +134,27 @@ def test_interrupted_workers_are_waited_for(emulator: Emulator, runs: PytestRuns
     told = [(call.kind.value, call.body, call.status, call.applied) for call in emulator.calls()]
     assert launch.status.value == "INTERRUPTED", (ended.out, told)
     assert "late" in logged(emulator, launch.uuid)
+
+
+SLOWER_THAN_GRACE = """
+    import pathlib
+    import time
+
+    def test_waits():
+        pathlib.Path(__file__).with_name("marks").write_text("waiting\\n")
+        try:
+            time.sleep(600)
+        finally:
+            time.sleep(1.3)
+"""
+
+
+def test_unwinding_that_takes_longer_than_the_grace(emulator: Emulator, runs: PytestRuns) -> None:
+    """A run that needs longer than `grace` to come to its end after Ctrl-C was interrupted all the same."""
+    with runs.write(test_it=SLOWER_THAN_GRACE).with_ini(rp_finalizer_grace="1").started() as live:
+        live.wait_for("waiting")
+        live.signal(SIGINT)
+        ended = live.ended()
+    assert ended.code == 2
+    assert emulator.launches()[0].status.value == "INTERRUPTED"
+    assert "finished and confirmed" in ended.out
