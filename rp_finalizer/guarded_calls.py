@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 _KNOWN = ("end_time", "status", "attributes", "description")
 """The arguments of the clients' `finish_launch` that a finish carries; the server knows no others."""
 
-_CLOSING: ContextVar[object | None] = ContextVar("rp_finalizer_closing", default=None)
-"""Whose client is being closed by the present call."""
+_WORKING: ContextVar[object | None] = ContextVar("rp_finalizer_working", default=None)
+"""Whose finalizer makes the present call."""
 
 logger = logging.getLogger(__name__)
 
@@ -47,17 +47,17 @@ class GuardedCalls:
         self._client = client
 
     @contextmanager
-    def closing(self) -> Iterator[None]:
-        """Mark what is called from here on, on helper threads too, as the finalizer's own closing of the client."""
-        token = _CLOSING.set(self)
+    def own_calls(self) -> Iterator[None]:
+        """Mark what is called from here on, on helper threads too, as the finalizer's own work."""
+        token = _WORKING.set(self)
         try:
             yield
         finally:
-            _CLOSING.reset(token)
+            _WORKING.reset(token)
 
     def own_call(self) -> bool:
         """Tell whether the client's own method is meant: not where another thread calls it at the same time."""
-        return _CLOSING.get() is self
+        return _WORKING.get() is self
 
     def elsewhere(self) -> bool:
         """Tell whether this process is a fork of the one that guards the client."""

@@ -128,3 +128,21 @@ def test_nobody_who_is_told_keeps_a_launch_open() -> None:
     assert told
     assert finalizer.report is not None
     assert client.calls == ["finish_launch", "terminate"]
+
+
+class ClosingItself(Client):
+    """One that closes itself when it has finished its launch."""
+
+    def finish_launch(self, **arguments: object) -> None:
+        super().finish_launch(**arguments)
+        self.terminate()
+
+
+def test_a_client_that_closes_itself_at_its_finish() -> None:
+    """What a guarded client's own methods call in turn are its own methods, and nobody waits for himself."""
+    client = ClosingItself()
+    begun = time.monotonic()
+    with finalizing(client, settings=Settings(), timeout=10, signals=False) as finalizer:
+        finalizer.guard()
+    assert client.calls == ["finish_launch", "terminate", "terminate"]
+    assert time.monotonic() - begun < 5
