@@ -27,6 +27,11 @@ _LONGEST = 1.0
 """Seconds that an answer may take; a witness who is silent for longer has seen nothing."""
 _FORGETTING = 0.5
 """Seconds after which what it saw and we did not is no more than a coincidence."""
+_TOGETHER = 0.25
+"""Seconds after one to all of us in which another of its kind is taken for one, too, although nobody else saw it.
+
+The system keeps one of a kind for a process that has not come to run yet: of two the witness may see one.
+"""
 _LOOKS = (0.0, 0.01)
 """Seconds before each look: the system strikes the members of a group one after the other."""
 
@@ -42,6 +47,8 @@ class GroupWitness:
         self._numbers = numbers
         self._seen: Counter[int] = Counter()
         self._asked_at = 0.0
+        self._to_all: dict[int, float] = {}
+        """When one of a kind last was one to all of us."""
         self._pid = 0
         self._socket: socket.socket | None = None
 
@@ -67,8 +74,9 @@ class GroupWitness:
             if self._seen[number]:
                 # Two that come close together may strike the witness before we ask for the first one.
                 self._seen[number] = max(0, self._seen[number] - times)
+                self._to_all[number] = time.monotonic()
                 return True
-        return False
+        return number in self._to_all and time.monotonic() < self._to_all[number] + _TOGETHER
 
     def _ask(self) -> None:
         assert self._socket is not None  # noqa: S101  asked while it runs
