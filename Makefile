@@ -1,7 +1,8 @@
 # Every target makes .venv when it is not there; nothing else is done by hand.
 PYTHON ?= python3
 BIN := .venv/bin
-WORKERS ?= auto
+# One more than there are cores: the tests wait for processes and sockets half of the time.
+WORKERS ?= $(shell $(PYTHON) -c 'import os; print((os.cpu_count() or 1) + 1)')
 
 # The oldest client that is supported, and the newest of each minor version after it.
 CLIENTS ?= 5.5.0 5.6.* 5.7.*
