@@ -18,7 +18,7 @@ import click
 
 from rp_finalizer.cli.demo_checkout import PAYING, STAY
 from rp_finalizer.cli.emulator import import_emulator
-from rp_finalizer.cli.exits import DONE, FAILED
+from rp_finalizer.cli.exits import DONE, FAILED, interruptible
 from rp_finalizer.errors import SettingsError
 
 if TYPE_CHECKING:
@@ -49,7 +49,11 @@ def command(*, no_color: bool) -> int:
     with tempfile.TemporaryDirectory() as folder, import_emulator().Emulator() as emulator:
         shutil.copy(_TESTS, Path(folder, "test_shop.py"))
         demo = _Demo(emulator, Path(folder), _environment(emulator.url, Path(folder, "launch")))
-        return DONE if demo.play() else FAILED
+        try:
+            with interruptible():
+                return DONE if demo.play() else FAILED
+        finally:
+            demo.leave()
 
 
 @dataclass(slots=True)
@@ -61,6 +65,8 @@ class _Demo:
     environ: Mapping[str, str]
     before: int = 0
     """Launches that there were before the present act."""
+    run: subprocess.Popen[str] | None = None
+    """The test run that was started last."""
 
     def play(self) -> bool:
         click.echo(f"ReportPortal is emulated at {self.emulator.url}, project demo.")
@@ -111,9 +117,16 @@ class _Demo:
         run = [sys.executable, "-m", "pytest", "--reportportal", "--quiet", "-p", "no:cacheprovider"]
         run.append(f"--color={'yes' if sys.stdout.isatty() and click.get_current_context().color is None else 'no'}")
         environ = dict(self.environ) if stay is None else {**self.environ, STAY: str(stay)}
-        return subprocess.Popen(  # noqa: S603  this Python's own pytest
+        self.run = subprocess.Popen(  # noqa: S603  this Python's own pytest
             run, cwd=self.folder, env=environ, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
         )
+        return self.run
+
+    def leave(self) -> None:
+        """Leave no test run behind when the demo is ended in its middle."""
+        if self.run is not None and self.run.poll() is None:
+            self.run.kill()
+            self.run.wait()
 
     def _show(self, run: subprocess.Popen[str]) -> int:
         """Show what the run prints, to its end, and how that came."""
