@@ -14,13 +14,17 @@ from rp_finalizer.errors import (
     BadLaunchError,
     BlockedLoopError,
     EndpointError,
+    EntryStateError,
     FinalizerError,
     FinishArgumentError,
     ForkedCallError,
+    LeaseLostError,
+    OutboxError,
     ReentrantCallError,
     ReportFormatError,
     SettingsError,
     StillFlyingError,
+    UnknownEntryError,
 )
 from rp_finalizer.outcome import ErrorKind, Outcome
 from rp_finalizer.report import Failure, FinalizationFailed, Report, ReportedLaunch
@@ -49,6 +53,10 @@ EXAMPLES: list[tuple[FinalizerError, list[str]]] = [
     (BlockedLoopError("finish()", "await afinish()"), ["finish()", "event loop", "await afinish()"]),
     (StillFlyingError(UUID), [UUID, "another thread"]),
     (ForkedCallError(UUID), [UUID, "forked from", "finished there"]),
+    (OutboxError("sqlite:///x.db", "it is full", "work it off"), ["sqlite:///x.db", "it is full", "work it off"]),
+    (LeaseLostError("e1"), ["e1", "somebody else", "nothing was changed"]),
+    (EntryStateError("e1", "done", "retry"), ["e1", "done", "retry"]),
+    (UnknownEntryError("e1"), ["'e1'", "no entry"]),
     (PathSegmentError("../x", "it holds a slash"), ["'../x'", "it holds a slash"]),
     (FinalizationFailed(FAILED), [UUID, "failed", "403: not the owner", "use the owner's key"]),
     (FinalizationFailed(Report(Outcome.DEFERRED)), ["the launch is deferred"]),
