@@ -76,7 +76,7 @@ def statuses_of_tests(emulator: Emulator) -> dict[str, str]:
 @pytest.mark.parametrize(
     ("arguments", "ini"),
     [
-        pytest.param((), {}, id="sync"),
+        slow((), {}, id="sync"),
         slow((), BATCHED, id="batched"),
         slow((), THREADED, id="threaded"),
         slow(WORKERS, {}, id="xdist"),

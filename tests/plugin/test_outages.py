@@ -221,7 +221,7 @@ def test_server_that_comes_back(emulator: Emulator, runs: PytestRuns) -> None:
 
 @pytest.mark.parametrize(
     "ini",
-    [pytest.param({}, id="sync"), slow(BATCHED, id="batched"), slow(THREADED, id="threaded")],
+    [slow({}, id="sync"), slow(BATCHED, id="batched"), slow(THREADED, id="threaded")],
 )
 def test_statistics_that_nobody_takes(emulator: Emulator, runs: PytestRuns, ini: dict[str, str]) -> None:
     """A service for the client's statistics that never answers keeps no run from starting or ending."""

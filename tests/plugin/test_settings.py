@@ -33,11 +33,12 @@ WAITING = """
 @pytest.mark.parametrize(
     ("variables", "ini", "arguments", "told"),
     [
-        (
+        pytest.param(
             {"RP_FINALIZER_GRACE": "long"},
             {"rp_finalizer_strict": "perhaps"},
             (),
             ("environment variable RP_FINALIZER_GRACE", "rp_finalizer_strict in ", "pytest.ini"),
+            id="two places",
         ),
         slow({"RP_FINALIZER_GRASE": "4"}, {}, (), ("RP_FINALIZER_GRASE is unknown", "did you mean RP_FINALIZER_GRACE")),
         slow(
@@ -120,6 +121,7 @@ def test_unguarded_client(
     assert "was finished already" in block_of(ended)
 
 
+@pytest.mark.slow
 def test_unguarded_client_whose_finish_is_refused(emulator: Emulator, runs: PytestRuns) -> None:
     """What the agent's own finish does not achieve without anybody noticing, we do."""
     emulator.add_fault(Fault(FINISH, status=503, times=1))

@@ -42,7 +42,9 @@ def annotation_of(ended: EndedPytest) -> str:
     return line
 
 
-@pytest.mark.parametrize("arguments", [(), slow(WORKERS, id="xdist"), slow(("-q",), id="quiet")])
+@pytest.mark.parametrize(
+    "arguments", [pytest.param((), id="plain"), slow(WORKERS, id="xdist"), slow(("-q",), id="quiet")]
+)
 def test_github(emulator: Emulator, runs: PytestRuns, arguments: tuple[str, ...]) -> None:
     """GitHub Actions gets one notice, a summary that links to the launch, and the step's outputs."""
     ended = on_github(runs.write(test_it=SUITE)).run(*arguments)
@@ -70,7 +72,7 @@ def test_github_is_told_of_trouble(emulator: Emulator, fault_proxy: FaultProxy, 
     assert outputs[7::9] == ["failed", "not-started"]
 
 
-@pytest.mark.parametrize("arguments", [(), slow(WORKERS, id="xdist")])
+@pytest.mark.parametrize("arguments", [pytest.param((), id="plain"), slow(WORKERS, id="xdist")])
 @pytest.mark.parametrize(
     "ini",
     [

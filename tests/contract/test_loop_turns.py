@@ -1,0 +1,125 @@
+"""A batched client whose loop is turned anywhere may be called wherever a test calls it."""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import signal
+import threading
+import weakref
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+import pytest
+from reportportal_client import set_current
+from reportportal_client.aio.client import BatchedRPClient
+
+from rp_finalizer import LaunchFinalizer, Outcome
+from rp_finalizer.reportportal.loop_turns import turn_anywhere
+from tests.support.commands import heed_interrupts
+from tests.support.fault_proxy import BlackHole
+from tests.support.reporting import QUICK, logged, now_ms
+
+if TYPE_CHECKING:
+    from rp_finalizer.emulator import Emulator
+    from tests.support.fault_proxy import FaultProxy
+
+LOGS, THREADS = 50, 4
+
+# The clients leave sockets, sessions and loops to the garbage collector; that is theirs.
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::ResourceWarning"),
+    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+]
+
+
+def started(url: str) -> Any:
+    """Give a client that has started a launch."""
+    client = BatchedRPClient(url, "demo", api_key="demo_key", http_timeout=30.0)
+    turn_anywhere(client)
+    client.start_launch("smoke", now_ms())
+    return client
+
+
+def log(client: Any, name: str) -> list[str]:
+    messages = [f"{name} {number}" for number in range(LOGS)]
+    for message in messages:
+        client.log(datetime.now(UTC), message)
+    return messages
+
+
+def expect_logged(emulator: Emulator, client: Any, messages: list[str]) -> None:
+    assert LaunchFinalizer(client, **QUICK).terminate().outcome is Outcome.FINISHED
+    [launch] = emulator.launches()
+    assert sorted(logged(emulator, launch.uuid)) == sorted(messages)
+
+
+def test_inside_another_loop(emulator: Emulator) -> None:
+    """Inside a running loop its calls do what they do elsewhere, and everything arrives."""
+    client = started(emulator.url)
+
+    async def run() -> list[str]:
+        first = log(client, "first")
+        await asyncio.sleep(0)
+        return first + log(client.clone(), "second")
+
+    expect_logged(emulator, client, asyncio.run(run()))
+
+
+def test_threads_take_turns(emulator: Emulator) -> None:
+    """Threads that call it at the same time do not stand in each other's way."""
+    client = started(emulator.url)
+    messages: list[str] = []
+    errors: list[BaseException] = []
+
+    def work(name: str) -> None:
+        try:
+            messages.extend(log(client, name))
+        except RuntimeError as error:
+            errors.append(error)
+
+    threads = [threading.Thread(target=work, args=(f"thread {number}",)) for number in range(THREADS)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert errors == []
+    expect_logged(emulator, client, messages)
+
+
+def test_interrupt_stops_the_turn(fault_proxy: FaultProxy) -> None:
+    """Ctrl-C ends a call that waits inside another loop at once, and leaves the client's own loop at rest."""
+    heed_interrupts()
+    client = started(fault_proxy.url)
+    log(client, "before")
+    fault_proxy.set(BlackHole())
+    asked = fault_proxy.requests
+    main = threading.main_thread().ident or 0
+
+    def interrupt() -> None:
+        fault_proxy.wait_for_requests(asked + 1)
+        signal.pthread_kill(main, signal.SIGINT)
+
+    async def run() -> None:
+        log(client, "meanwhile")
+        client.finish_tasks()
+
+    interrupting = threading.Thread(target=interrupt)
+    interrupting.start()
+    loop = asyncio.new_event_loop()
+    with pytest.raises(KeyboardInterrupt):
+        loop.run_until_complete(run())
+    interrupting.join()
+    loop.close()
+    assert not client._loop.is_running()
+
+
+def test_loop_goes_with_its_client(emulator: Emulator) -> None:
+    """What was done to the loop does not keep it alive."""
+    client = BatchedRPClient(emulator.url, "demo", api_key="demo_key")
+    turn_anywhere(client)
+    loop = weakref.ref(client._loop)
+    del client
+    set_current(None)  # the client library remembers a thread's last client
+    gc.collect()
+    assert loop() is None
