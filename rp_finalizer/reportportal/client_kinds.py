@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
-from rp_finalizer.ports import ReportingClient
-from rp_finalizer.reportportal.async_client import AsyncClient
 from rp_finalizer.reportportal.bounded import member_of
-from rp_finalizer.reportportal.duck_client import DuckClient
 from rp_finalizer.reportportal.log_sender import LogSender
-from rp_finalizer.reportportal.sync_client import SyncClient
-from rp_finalizer.reportportal.task_client import TaskClient
 
 if TYPE_CHECKING:
-    from rp_finalizer.ports import Retry
+    from collections.abc import Callable
+
+    from rp_finalizer.ports import ReportingClient, Retry
     from rp_finalizer.reportportal.rest_api import RestApi
 
 _CONNECTION = {
@@ -31,21 +28,26 @@ _CONNECTION = {
 }
 """Our settings, and the attributes of clients that hold them."""
 
-_Shim = Callable[[Any, LogSender], ReportingClient]
-
-_SHIMS: tuple[tuple[str, str, _Shim], ...] = (
-    ("reportportal_client.client", "RPClient", SyncClient),
-    ("reportportal_client.aio.client", "ThreadedRPClient", TaskClient),
-    ("reportportal_client.aio.client", "BatchedRPClient", TaskClient),
-    ("reportportal_client.aio.client", "AsyncRPClient", AsyncClient),
+_SHIMS = (
+    ("reportportal_client.client", "RPClient", "sync_client", "SyncClient"),
+    ("reportportal_client.aio.client", "ThreadedRPClient", "task_client", "TaskClient"),
+    ("reportportal_client.aio.client", "BatchedRPClient", "task_client", "TaskClient"),
+    ("reportportal_client.aio.client", "AsyncRPClient", "async_client", "AsyncClient"),
 )
-"""Modules, their classes, and what fits these."""
+"""Modules and their classes; modules of ours and what in them fits these."""
 
 
 def adapt(client: Any, api: RestApi | None, retry: Retry) -> ReportingClient:
-    """Give the shim for a client. Nothing is imported: whose class is not loaded has no instance."""
-    shim = _shim_for(client)
-    return DuckClient(client) if shim is None else shim(client, LogSender(api, retry))
+    """Give the shim for a client. Of the client nothing is imported, for a class that is not loaded has no instance."""
+    fitting = _shim_for(client)
+    if fitting is None:
+        from rp_finalizer.reportportal.duck_client import DuckClient  # noqa: PLC0415  as below
+
+        return DuckClient(client)
+    # A run has one kind of client: it is not to wait for the code of the others.
+    module, name = fitting
+    shim: Callable[[Any, LogSender], ReportingClient] = getattr(import_module(f"{__package__}.{module}"), name)
+    return shim(client, LogSender(api, retry))
 
 
 def is_reporting_client(candidate: Any) -> bool:
@@ -53,11 +55,11 @@ def is_reporting_client(candidate: Any) -> bool:
     return _shim_for(candidate) is not None
 
 
-def _shim_for(client: Any) -> _Shim | None:
-    for module, name, shim in _SHIMS:
+def _shim_for(client: Any) -> tuple[str, str] | None:
+    for module, name, *shim in _SHIMS:
         kind = getattr(sys.modules.get(module), name, None)
         if isinstance(kind, type) and isinstance(client, kind):
-            return shim
+            return shim[0], shim[1]
     return None
 
 
