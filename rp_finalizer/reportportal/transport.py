@@ -38,6 +38,11 @@ _OVERTIME = 0.2
 
 _CHUNK = 64 * 1024
 
+_ONE_TRY = 2 / 3
+"""The part of the time left that one request may take."""
+_SHORT = 1.0
+"""Seconds that a request gets in any case, as far as they are left."""
+
 _TLS = "check the scheme of RP_ENDPOINT; for a certificate of your own set RP_VERIFY_SSL to its CA file"
 _PROXY = "check HTTPS_PROXY and HTTP_PROXY, or name the server in NO_PROXY"
 _NAME = "check the host's name in RP_ENDPOINT, and this machine's name service"
@@ -199,8 +204,11 @@ class Transport:
         begun = monotonic()
         remaining = deadline.remaining(begun)
         if "files" not in content:
-            # An answer that drips may not use up what is left for reading the launch back; an upload may take long.
-            remaining = min(remaining, self._connect_timeout + self._read_timeout)
+            # An answer that drips, or never comes, may not use up what is left for another try, or for reading the
+            # launch back, nor the time that a signal leaves; an upload may take long.
+            deadline = deadline.keeping(1 - _ONE_TRY, 0.0)
+            longest = max(remaining * _ONE_TRY, min(remaining, _SHORT))
+            remaining = min(longest, self._connect_timeout + self._read_timeout)
         if remaining <= 0:
             return NoReply("there was no time left to ask", sent=False, timed_out=True)
         job = _Job(

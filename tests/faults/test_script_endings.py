@@ -173,6 +173,14 @@ ENDINGS = (
     signalled("own handler", SIGTERM, "sync/block", handlers="handled", code=ending_script.HANDLED_CODE),
     Ending(name="ignored SIGHUP", does="normal", handlers="ignored", signals=(SIGHUP,), scripts="sync/block"),
     signalled(
+        "one hang after SIGTERM",
+        SIGTERM,
+        "sync/block",
+        slow="threaded/guard batched/block async/block",
+        spoil=finish_answers(hang=True, times=1),
+        settings={"grace": 4.0},
+    ),
+    signalled(
         "hang after SIGTERM",
         SIGTERM,
         "sync/block",
