@@ -42,9 +42,11 @@ def started(url: str) -> Any:
 
 
 def log(client: Any, name: str) -> list[str]:
+    # For a datetime the client waits for the server's version; older ones take none.
+    timed = hasattr(client, "use_microseconds")
     messages = [f"{name} {number}" for number in range(LOGS)]
     for message in messages:
-        client.log(datetime.now(UTC), message)
+        client.log(datetime.now(UTC) if timed else now_ms(), message)
     return messages
 
 
