@@ -7,12 +7,13 @@ import os
 from typing import TYPE_CHECKING
 
 import pytest
+from reportportal_client import set_current
 
 from rp_finalizer.emulator import Emulator
 from tests.support.fault_proxy import FaultProxy
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Generator, Iterator
 
 os.environ["AGENT_NO_ANALYTICS"] = "1"
 
@@ -21,6 +22,23 @@ def pytest_collection_finish() -> None:
     """Leave what is there to stay, tests and modules, out of all garbage collections: with it each takes 90 ms."""
     gc.collect()
     gc.freeze()
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if item.get_closest_marker("leaves_clients"):
+            item.add_marker(pytest.mark.filterwarnings("ignore::ResourceWarning"))
+            item.add_marker(pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"))
+
+
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    """Collect what clients leave while their own test's warnings are in force, and not in another test."""
+    done = yield
+    if item.get_closest_marker("leaves_clients"):
+        set_current(None)  # the client library remembers a thread's last client
+        gc.collect()
+    return done
 
 
 @pytest.fixture(scope="session")

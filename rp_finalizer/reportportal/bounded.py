@@ -55,13 +55,13 @@ def wait_within(deadline: Deadline, done: threading.Event, overtime: float = 0.0
     return True
 
 
-def begin(call: Callable[[], Any]) -> Result:
+def begin(call: Callable[[], Any], into: Result | None = None) -> Result:
     """Call on a thread of its own; what it gives or raises is in the result once that is done.
 
-    The call sees the caller's context variables. The thread is a daemon: a call that never returns keeps no process
-    from ending.
+    Whoever may be interrupted while the thread starts brings the result along. The call sees the caller's context
+    variables. The thread is a daemon: a call that never returns keeps no process from ending.
     """
-    result = Result()
+    result = into or Result()
     context = copy_context()
 
     def run() -> None:

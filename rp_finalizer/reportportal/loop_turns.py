@@ -12,13 +12,10 @@ from __future__ import annotations
 import asyncio
 import logging
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from weakref import ref
 
-from rp_finalizer.reportportal.bounded import begin, member_of
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from rp_finalizer.reportportal.bounded import Result, begin, member_of
 
 _STOPPING = 1.0
 """Seconds that the loop gets to stop when whoever waits for it is interrupted."""
@@ -42,15 +39,10 @@ def turn_anywhere(client: Any) -> None:
         turned = held()
         if turned is None:
             raise RuntimeError("the client's loop is gone")
-        run = type(turned).run_until_complete
-
-        def turn() -> Any:
-            with turning:
-                return run(turned, future)
-
         if asyncio._get_running_loop() is None:  # noqa: SLF001  documented
-            return turn()
-        return _elsewhere(turned, turn)
+            with turning:
+                return type(turned).run_until_complete(turned, future)
+        return _Turn(turned, turning, future).elsewhere()
 
     try:
         loop.run_until_complete = run_until_complete  # type: ignore[method-assign]
@@ -58,17 +50,42 @@ def turn_anywhere(client: Any) -> None:
         logger.debug("the client's loop stays as it is: %s", error)
 
 
-def _elsewhere(loop: asyncio.AbstractEventLoop, turn: Callable[[], Any]) -> Any:
-    """Do it on a thread of its own, and give or raise what it comes to."""
-    result = begin(turn)
-    try:
-        result.done.wait()
-    except BaseException:
-        # Ctrl-C, for example: as in the caller's own thread, the loop turns no further.
-        if loop.is_running():
-            loop.call_soon_threadsafe(loop.stop)
-            result.done.wait(_STOPPING)
-        raise
-    if result.error is not None:
-        raise result.error
-    return result.value
+class _Turn:
+    """One turn of a loop, on a thread of its own, for a caller in whose thread another loop runs."""
+
+    def __init__(self, loop: asyncio.AbstractEventLoop, turning: threading.RLock, future: Any) -> None:
+        self._loop = loop
+        self._turning = turning
+        self._future = future
+        self._result = Result()
+        self._begun = threading.Event()
+        self._given_up = threading.Event()
+
+    def elsewhere(self) -> Any:
+        """Wait for it, and give or raise what it comes to."""
+        try:
+            begin(self._run, self._result)
+            self._result.done.wait()
+        except BaseException:
+            # Ctrl-C, for example: as in the caller's own thread, the loop turns no further.
+            self._give_up()
+            raise
+        if self._result.error is not None:
+            raise self._result.error
+        return self._result.value
+
+    def _run(self) -> Any:
+        with self._turning:
+            # In this order, and the other way round in giving up: one of the two sees the other.
+            self._begun.set()
+            if self._given_up.is_set():
+                return self._future.close() if asyncio.iscoroutine(self._future) else None
+            return type(self._loop).run_until_complete(self._loop, self._future)
+
+    def _give_up(self) -> None:
+        self._given_up.set()
+        if self._begun.is_set() and not self._result.done.is_set():
+            # Stays with the loop until it turns, should it not do so yet.
+            stop = self._loop.call_soon_threadsafe(self._loop.stop)
+            self._result.done.wait(_STOPPING)
+            stop.cancel()

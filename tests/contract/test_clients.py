@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import threading
 import time
 from dataclasses import dataclass
@@ -19,25 +18,13 @@ from rp_finalizer.emulator import CallKind, Emulator, Fault
 from tests.support.reporting import QUICK, now_ms
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
     from pathlib import Path
 
 KINDS = (RPClient, ThreadedRPClient, BatchedRPClient)
 ITEMS, LOGS = 3, 9
 """What a run reports: 27 logs are one batch and a rest."""
 
-# The clients leave sockets, sessions and loops to the garbage collector; that is theirs.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]
-
-
-@pytest.fixture(autouse=True)
-def collected() -> Iterator[None]:
-    """Let the clients' remains be collected within their own test."""
-    yield
-    gc.collect()
+pytestmark = pytest.mark.leaves_clients
 
 
 @dataclass

@@ -6,6 +6,7 @@ import asyncio
 import gc
 import signal
 import threading
+import time
 import weakref
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
@@ -15,22 +16,22 @@ from reportportal_client import set_current
 from reportportal_client.aio.client import BatchedRPClient
 
 from rp_finalizer import LaunchFinalizer, Outcome
+from rp_finalizer.reportportal import loop_turns
+from rp_finalizer.reportportal.bounded import begin
 from rp_finalizer.reportportal.loop_turns import turn_anywhere
 from tests.support.commands import heed_interrupts
 from tests.support.fault_proxy import BlackHole
 from tests.support.reporting import QUICK, logged, now_ms
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rp_finalizer.emulator import Emulator
     from tests.support.fault_proxy import FaultProxy
 
 LOGS, THREADS = 50, 4
 
-# The clients leave sockets, sessions and loops to the garbage collector; that is theirs.
-pytestmark = [
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
-]
+pytestmark = pytest.mark.leaves_clients
 
 
 def started(url: str) -> Any:
@@ -54,6 +55,14 @@ def expect_logged(emulator: Emulator, client: Any, messages: list[str]) -> None:
     assert LaunchFinalizer(client, **QUICK).terminate().outcome is Outcome.FINISHED
     [launch] = emulator.launches()
     assert sorted(logged(emulator, launch.uuid)) == sorted(messages)
+
+
+def comes_to_rest(client: Any) -> bool:
+    """Say whether the client's loop stops turning, soon."""
+    end = time.monotonic() + 10
+    while client._loop.is_running() and time.monotonic() < end:
+        time.sleep(0.01)
+    return not client._loop.is_running()
 
 
 def test_inside_another_loop(emulator: Emulator) -> None:
@@ -113,7 +122,29 @@ def test_interrupt_stops_the_turn(fault_proxy: FaultProxy) -> None:
         loop.run_until_complete(run())
     interrupting.join()
     loop.close()
-    assert not client._loop.is_running()
+    assert comes_to_rest(client)
+
+
+def test_interrupt_while_a_turn_begins(fault_proxy: FaultProxy, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Ctrl-C that comes when the turn's thread has only just started stops it all the same."""
+    client = started(fault_proxy.url)
+    log(client, "before")
+    fault_proxy.set(BlackHole())
+
+    def interrupted(call: Callable[[], Any], into: Any) -> None:
+        begin(call, into)
+        raise KeyboardInterrupt
+
+    async def run() -> None:
+        log(client, "meanwhile")
+        client.finish_tasks()
+
+    monkeypatch.setattr(loop_turns, "begin", interrupted)
+    loop = asyncio.new_event_loop()
+    with pytest.raises(KeyboardInterrupt):
+        loop.run_until_complete(run())
+    loop.close()
+    assert comes_to_rest(client)
 
 
 def test_loop_goes_with_its_client(emulator: Emulator) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import copy
-import gc
 import inspect
 import pickle
 from typing import TYPE_CHECKING, Any
@@ -31,19 +30,10 @@ KINDS = (RPClient, ThreadedRPClient, BatchedRPClient, AsyncRPClient)
 BATCH = 20
 """Logs that make a client send them."""
 
-# The clients leave sockets, sessions and loops to the garbage collector; that is theirs.
 pytestmark = [
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.leaves_clients,
     pytest.mark.filterwarnings("ignore::DeprecationWarning:rp_finalizer.*"),
 ]
-
-
-@pytest.fixture(autouse=True)
-def collected() -> Iterator[None]:
-    """Let the clients' remains be collected within their own test."""
-    yield
-    gc.collect()
 
 
 class Reporter:

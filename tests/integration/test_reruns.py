@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import inspect
 import threading
 from typing import TYPE_CHECKING, Any
@@ -17,25 +16,14 @@ from rp_finalizer.emulator import CallKind, Fault
 from tests.support.reporting import FINISH, QUICK, finishes, now_ms, status_of, when_told
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from rp_finalizer.emulator import Emulator
 
 KINDS = (RPClient, ThreadedRPClient, BatchedRPClient)
 
-# The clients leave sockets, sessions and loops to the garbage collector; that is theirs.
 pytestmark = [
-    pytest.mark.filterwarnings("ignore::ResourceWarning"),
-    pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning"),
+    pytest.mark.leaves_clients,
     pytest.mark.filterwarnings("ignore::DeprecationWarning:rp_finalizer.*"),
 ]
-
-
-@pytest.fixture(autouse=True)
-def collected() -> Iterator[None]:
-    """Let the clients' remains be collected within their own test."""
-    yield
-    gc.collect()
 
 
 @pytest.fixture(params=KINDS, ids=lambda kind: kind.__name__)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import gc
 import time
 from typing import TYPE_CHECKING, Any
 
@@ -13,19 +12,10 @@ from reportportal_client.aio import BatchedRPClient, ThreadedRPClient
 from rp_finalizer.launch import LaunchStatus
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
-
     from rp_finalizer.emulator import Emulator
 
 
-pytestmark = pytest.mark.filterwarnings("ignore::ResourceWarning")
-
-
-@pytest.fixture(autouse=True)
-def _clean_up_after_clients() -> Iterator[None]:
-    """Collect what the clients leave open, here, where it is expected, and not during another test."""
-    yield
-    gc.collect()
+pytestmark = pytest.mark.leaves_clients
 
 
 def now() -> str:
