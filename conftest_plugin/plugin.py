@@ -13,7 +13,8 @@ if TYPE_CHECKING:
 
     from conftest_plugin.reporting import Reporting
 
-AGENT = "pytest_reportportal"
+AGENT = ("pytest_reportportal", "pytest_reportportal.plugin")
+"""By its entry point, or loaded by `-p` or `pytest_plugins`."""
 OUTAGE = "rp_finalizer_outage"
 """What a worker is told by when nothing is reported."""
 _REPORTING: pytest.StashKey[Reporting] = pytest.StashKey()
@@ -27,7 +28,7 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Act where the agent is installed; in a worker that has nothing to report to, before the agent looks for it."""
-    if not config.pluginmanager.hasplugin(AGENT):
+    if not any(config.pluginmanager.hasplugin(name) for name in AGENT):
         return
     if getattr(config, "workerinput", {}).get(OUTAGE):
         config.option.rp_enabled = False
