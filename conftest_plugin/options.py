@@ -36,8 +36,19 @@ OPTIONS = {
     "finish_borrowed": "finish a launch of somebody else's",
     "guard_client": "take over the agent's finish",
     "signals": "act on signals and at the exit",
+    "guardian": "start a process that finishes the launch when this one dies",
+    "outbox": "where launches that are still to be finished are kept: a file, or off",
     "launch_file": "file the launch uuid is written to, and read from",
     "report_file": "file the JSON report is written to",
+    "priority": "of this run's entry in the outbox: critical, high, normal, low",
+    "lease": "seconds an entry is held without a sign of life",
+    "entry_timeout": "seconds for one finalization by a worker",
+    "entry_attempts": "tries of an entry; then it is a dead letter",
+    "entry_retry_max": "seconds: longest wait between two tries of an entry",
+    "entry_max_age": "how long an entry is tried; then it is a dead letter",
+    "outbox_size": "entries still owed, at most",
+    "keep_done": "how long finished entries are kept",
+    "work_off": "old entries that this run works off; 0: none",
     "strict": "a launch left unfinished makes the run fail",
 }
 """Every setting but those of the connection, which is the agent's, and its help."""
@@ -55,7 +66,7 @@ def add_options(parser: pytest.Parser) -> None:
 def read_settings(config: pytest.Config) -> Settings:
     """Give the settings: flag, else environment, else ini, else default. Raises `pytest.UsageError`."""
     from rp_finalizer.errors import SettingsError  # noqa: PLC0415  for sessions that report only
-    from rp_finalizer.setting_sources import from_arguments  # noqa: PLC0415  as above
+    from rp_finalizer.setting_sources import Layer, Raw, from_arguments  # noqa: PLC0415  as above
     from rp_finalizer.settings import SLOTS, Settings  # noqa: PLC0415  as above
 
     slots = [slot for slot in SLOTS if slot.name in OPTIONS]
@@ -64,6 +75,7 @@ def read_settings(config: pytest.Config) -> Settings:
         from_arguments(_plain(flags), slots, origin="the flag --rp-finalizer-{name}"),
         _environment(os.environ, slots),
         _ini(config, slots),
+        Layer({"guardian": Raw(value=True, origin="the plugin's default")}),
     )
     try:
         return Settings.parse(layers)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 from urllib.parse import urlsplit
@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 DAY = 86400.0
 """In seconds."""
+
+_UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": DAY}
 
 _TRUE, _FALSE = frozenset({"true", "1", "yes", "on"}), frozenset({"false", "0", "no", "off"})
 _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)(e[+-]?[0-9]+)?", re.IGNORECASE)
@@ -88,6 +90,29 @@ def seconds(*, above: float | None = None, least: float = 0.0, most: float = DAY
     return Kind(read, f"a number of seconds {lower} {most:g}")
 
 
+def duration(*, most: float) -> Kind:
+    """Make the kind of long durations: seconds, or a number with its unit."""
+    plain = seconds(most=most)
+
+    def read(raw: Raw) -> float:
+        value = raw.value
+        if isinstance(value, str):
+            value = seconds_of(value)
+        return float(plain.read(replace(raw, value=value)))
+
+    return Kind(read, f"a duration like 900, 15m, 2h or 7d, at most {most / DAY:g}d")
+
+
+def seconds_of(text: str) -> float:
+    """Read a duration as people write it: a number of seconds, or with s, m, h or d behind it. Raises `ValueError`."""
+    number, unit = text.strip(), 1.0
+    if number[-1:].lower() in _UNITS:
+        number, unit = number[:-1], _UNITS[number[-1].lower()]
+    if not _NUMBER.fullmatch(number):
+        raise ValueError
+    return float(number) * unit
+
+
 def whole(*, least: int, most: int) -> Kind:
     """Make the kind of counts: whole numbers, also as texts."""
 
@@ -100,6 +125,18 @@ def whole(*, least: int, most: int) -> Kind:
         return value
 
     return Kind(read, f"a whole number from {least} to {most}")
+
+
+def one_of(*words: str) -> Kind:
+    """Make the kind of words out of a list, in any case."""
+
+    def read(raw: Raw) -> str:
+        word = raw.value.strip().lower() if isinstance(raw.value, str) else ""
+        if word not in words:
+            raise ValueError
+        return word
+
+    return Kind(read, f"one of {', '.join(words)}")
 
 
 def choice(*words: str) -> Kind:
@@ -145,6 +182,25 @@ def _read_verify_ssl(raw: Raw) -> bool | str:
     return str(path)
 
 
+def _read_outbox(raw: Raw) -> str:
+    if not isinstance(raw.value, str | Path) or not str(raw.value).strip() or "\0" in str(raw.value):
+        raise ValueError
+    text = str(raw.value).strip()
+    if text.lower() in {OFF, "none"}:
+        return OFF
+    if text == MEMORY:
+        return MEMORY
+    scheme, colon, rest = text.partition("://")
+    if colon and scheme.lower() != "sqlite":
+        raise ValueError(f"there is no outbox of the kind {scheme[:20]}")
+    # As elsewhere in the world: three slashes and a relative path, four and an absolute one.
+    if colon and not rest.startswith("/"):
+        raise ValueError("sqlite:// is followed by a third slash and a path")
+    path = _read_path(replace(raw, value=rest[1:] if colon else text))
+    assert path is not None  # noqa: S101  only `none` would be no path
+    return f"{SQLITE}{path.absolute()}"
+
+
 def _read_endpoint(raw: Raw) -> Endpoint:
     return raw.value if isinstance(raw.value, Endpoint) else Endpoint.parse(_text(raw))
 
@@ -182,6 +238,9 @@ def _text(raw: Raw) -> str:
 
 
 SWITCH = Kind(_read_switch, "true or false (also yes, no, on, off, 1, 0)")
+OFF, MEMORY, SQLITE = "off", "memory:", "sqlite:///"
+OUTBOX = Kind(_read_outbox, f"a file's path, {SQLITE}relative.db, {SQLITE}/absolute.db, {MEMORY} or {OFF}")
+"""Read, it is one of the three last, with an absolute path."""
 PATH = Kind(_read_path, "a file's path, or none")
 """A relative one in a file of settings is relative to that file's folder."""
 VERIFY_SSL = Kind(_read_verify_ssl, "true, false, or the path of a CA file that exists")

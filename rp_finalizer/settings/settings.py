@@ -20,7 +20,7 @@ from rp_finalizer.setting_sources import (
     from_file,
 )
 from rp_finalizer.settings import kinds
-from rp_finalizer.settings.kinds import Setting, choice, seconds, setting, whole
+from rp_finalizer.settings.kinds import DAY, Setting, choice, duration, one_of, seconds, setting, whole
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping
@@ -117,8 +117,21 @@ class Settings:
     finish_borrowed: bool = setting(default=False, kind=kinds.SWITCH, meaning="finish a launch of somebody else's")
     guard_client: bool = setting(default=True, kind=kinds.SWITCH, meaning="take over the finish of pytest's agent")
     signals: bool = setting(default=True, kind=kinds.SWITCH, meaning="act on signals and at the exit")
+    guardian: bool = setting(
+        default=False, kind=kinds.SWITCH, meaning="start a process that finishes the launch when the run's own dies"
+    )
+    outbox: str | None = setting(None, kinds.OUTBOX, "where launches that are still to be finished are kept")
     launch_file: Path | None = setting(None, kinds.PATH, "file the launch uuid is written to, and read from")  # noqa: RUF009
     report_file: Path | None = setting(None, kinds.PATH, "file the JSON report is written to")  # noqa: RUF009
+    priority: str = setting("normal", one_of("critical", "high", "normal", "low"), "of this run's entry in the outbox")
+    lease: float = setting(60.0, seconds(least=1), "an entry is held so long without a sign of life")
+    entry_timeout: float = setting(300.0, seconds(above=0), "for one finalization by a worker")
+    entry_attempts: int = setting(10, whole(least=1, most=1000), "tries of an entry; then it is a dead letter")
+    entry_retry_max: float = setting(900.0, seconds(least=1), "longest wait between two tries of an entry")
+    entry_max_age: float = setting(7 * DAY, duration(most=365 * DAY), "an entry is tried; then it is a dead letter")
+    outbox_size: int = setting(100_000, whole(least=1, most=10_000_000), "entries still owed, at most")
+    keep_done: float = setting(7 * DAY, duration(most=365 * DAY), "finished entries are kept")
+    work_off: int = setting(5, whole(least=0, most=1000), "old entries that a later run works off; 0: none")
     strict: bool = setting(default=False, kind=kinds.SWITCH, meaning="a launch left unfinished makes the run fail")
 
     origins: Mapping[str, str] = field(default_factory=dict, compare=False)

@@ -16,6 +16,7 @@ from rp_finalizer.cli.exits import exit_code
 from rp_finalizer.outcome import Outcome
 from rp_finalizer.setting_sources import PREFIX
 from rp_finalizer.settings import SETTINGS, SLOTS, Setting
+from rp_finalizer.settings.kinds import seconds_of
 
 PROJECT = Path(__file__).parents[2]
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
@@ -56,7 +57,7 @@ def test_every_setting_is_documented_with_its_default(setting: Setting) -> None:
         case str():
             assert shown == setting.default
         case number:
-            assert shown == f"{number:g}"
+            assert seconds_of(shown) == number
 
 
 @pytest.mark.parametrize("outcome", [outcome for outcome in Outcome if outcome is not Outcome.DEFERRED])

@@ -49,6 +49,17 @@ def test_the_defaults_are_those_that_are_promised() -> None:
         "retry_max": 5.0,
         "finish_borrowed": False,
         "strict": False,
+        "guardian": False,
+        "outbox": None,
+        "priority": "normal",
+        "lease": 60.0,
+        "entry_timeout": 300.0,
+        "entry_attempts": 10,
+        "entry_retry_max": 900.0,
+        "entry_max_age": 7 * 86400.0,
+        "outbox_size": 100_000,
+        "keep_done": 7 * 86400.0,
+        "work_off": 5,
     }
     settings = load()
     assert {name: getattr(settings, name) for name in expected} == expected
@@ -371,3 +382,47 @@ def test_the_address_of_tokens_is_an_address(uri: str) -> None:
     with pytest.raises(SettingsError, match="RP_OAUTH_URI") as caught:
         load({"RP_OAUTH_URI": uri})
     assert "pw" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("written", "meant"),
+    [
+        ("sqlite:////var/lib/rp/outbox.db", "sqlite:////var/lib/rp/outbox.db"),
+        ("/var/lib/rp/outbox.db", "sqlite:////var/lib/rp/outbox.db"),
+        ("sqlite:///ci/outbox.db", "sqlite:///{here}/ci/outbox.db"),
+        ("outbox.db", "sqlite:///{here}/outbox.db"),
+        ("memory:", "memory:"),
+        ("Off", "off"),
+        ("none", "off"),
+    ],
+)
+def test_an_outbox_is_named_by_a_path_or_a_url(
+    written: str, meant: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Three slashes and a relative path, four and an absolute one, or a path alone; read again it stays the same."""
+    monkeypatch.chdir(tmp_path)
+    settings = load({"RP_FINALIZER_OUTBOX": written})
+    assert settings.outbox == meant.format(here=tmp_path)
+    monkeypatch.chdir("/")
+    assert settings.replace(timeout=7).outbox == settings.outbox
+
+
+@pytest.mark.parametrize("written", ["", "  ", "mysql://host/db", "sqlite://outbox.db", "sqlite:///", "a\0b"])
+def test_what_names_no_outbox_is_refused(written: str) -> None:
+    """The error names the value, where it came from, and what is allowed."""
+    [problem] = problems(outbox=written)
+    assert problem.startswith(f"outbox {written!r}")
+    assert "argument outbox" in problem
+    assert "allowed is a file's path" in problem
+
+
+@pytest.mark.parametrize(("written", "meant"), [("90", 90), ("90s", 90), ("1.5h", 5400), ("7D", 604800), (12, 12)])
+def test_long_durations_have_units(written: Any, meant: float) -> None:
+    """Seconds, minutes, hours and days, as people write them."""
+    assert load(keep_done=written).keep_done == meant
+
+
+@pytest.mark.parametrize("written", ["", "d", "7w", "-1d", "1e99d", "nan", True, "366d"])
+def test_what_is_no_duration_is_refused(written: Any) -> None:
+    """The error shows how a duration is written."""
+    assert "15m, 2h or 7d" in problems(keep_done=written)[0]
