@@ -48,6 +48,11 @@ class Outbox(Protocol):
         """Name the outbox for people, without any password."""
         ...
 
+    @property
+    def used(self) -> bool:
+        """Tell whether it is there, so that it may hold something; asking does not make it."""
+        ...
+
     def add(self, launch: OwedLaunch, *, priority: Priority = Priority.NORMAL, delay: float = 0.0) -> Entry:
         """Enqueue a launch, due after so many seconds, and give its entry.
 

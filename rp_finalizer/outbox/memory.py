@@ -21,6 +21,7 @@ class MemoryOutbox:
     """`Outbox` over a dictionary."""
 
     name = "memory:"
+    used = True
 
     def __init__(self, *, clock: Callable[[], float], size: int = 100_000) -> None:
         self._clock = clock

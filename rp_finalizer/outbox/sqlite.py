@@ -46,6 +46,11 @@ class SqliteOutbox:
         """Name the file as a setting does."""
         return str(self._file)
 
+    @property
+    def used(self) -> bool:
+        """Tell whether the file is there."""
+        return self._file.identity() != 0
+
     def add(self, launch: OwedLaunch, *, priority: Priority = Priority.NORMAL, delay: float = 0.0) -> Entry:
         """Enqueue a launch, or give the entry that it has."""
 
