@@ -109,6 +109,8 @@ class Entry:
     lease_token: int = 0
     """Grows with every lease: what carries an older one changes nothing."""
     lease_until: float | None = None
+    alive_at: float | None = None
+    """When its run gave its last sign of life; None where no run ever held it."""
     generation: int = 1
     """How often the launch was opened: a rerun opens it again."""
     last_error: Failure | None = None
@@ -139,18 +141,23 @@ class Entry:
             attempts=0 if again else self.attempts,
             report=None,
             reason=None,
+            alive_at=now,
         )
 
-    def claimed(self, owner: str, lease: float, now: float) -> Self:
-        """Have a worker hold it for so many seconds; the attempt counts from here, also when the worker dies."""
-        self._demand(self.due(now), "claim")
+    def claimed(self, owner: str, lease: float, now: float, *, early: bool = False) -> Self:
+        """Have a worker hold it for so many seconds; the attempt counts from here, also when the worker dies.
+
+        `early` takes one that waits for its time, too, but none that somebody holds.
+        """
+        self._demand(self.due(now) or (early and self.state is EntryState.READY), "claim")
         what = "claimed" if self.state is EntryState.READY else f"taken over from {self.lease_owner}"
         return replace(self._leased(EntryState.LEASED, owner, lease, now, what), attempts=self.attempts + 1)
 
     def renewed(self, token: int, lease: float, now: float) -> Self:
         """Hold it so many seconds longer."""
         self._demand_lease(token)
-        return replace(self, lease_until=now + lease, visible_at=now + lease, updated_at=now)
+        alive = now if self.state is EntryState.OPEN else self.alive_at
+        return replace(self, lease_until=now + lease, visible_at=now + lease, updated_at=now, alive_at=alive)
 
     def completed(self, token: int, report: Report, now: float) -> Self:
         """Put it away as finished."""

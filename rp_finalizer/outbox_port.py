@@ -72,6 +72,13 @@ class Outbox(Protocol):
         """Take up to `limit` entries that are due, the most urgent first, for so many seconds each."""
         ...
 
+    def take(self, entry_id: str, owner: str, lease: float) -> Entry:
+        """Take this very entry, due or not, for so many seconds.
+
+        Raises `EntryStateError` where somebody holds it, or nothing is owed any more.
+        """
+        ...
+
     def renew(self, entry_id: str, token: int, lease: float) -> None:
         """Hold an entry so many seconds longer, from now."""
         ...

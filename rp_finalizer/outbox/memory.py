@@ -54,6 +54,16 @@ class MemoryOutbox:
             self._counters["recovered"] += sum(1 for each in due[:limit] if each.state.held)
             return [self._keep(each.claimed(owner, lease, now)) for each in due[:limit]]
 
+    def take(self, entry_id: str, owner: str, lease: float) -> Entry:
+        """Take this very entry."""
+
+        def taken(entry: Entry, now: float) -> Entry:
+            claimed = entry.claimed(owner, lease, now, early=True)
+            self._counters["recovered"] += entry.state.held
+            return claimed
+
+        return self._change(entry_id, taken)
+
     def renew(self, entry_id: str, token: int, lease: float) -> None:
         """Hold an entry longer."""
         self._change(entry_id, lambda entry, now: entry.renewed(token, lease, now))

@@ -83,6 +83,17 @@ class SqliteOutbox:
 
         return self._transaction(work)
 
+    def take(self, entry_id: str, owner: str, lease: float) -> Entry:
+        """Take this very entry."""
+
+        def work(db: sqlite3.Connection, now: float) -> Entry:
+            entry = _named(db, entry_id)
+            claimed = self._keep(db, entry.claimed(owner, lease, now, early=True))
+            _count(db, "recovered", int(entry.state.held))
+            return claimed
+
+        return self._transaction(work)
+
     def renew(self, entry_id: str, token: int, lease: float) -> None:
         """Hold an entry longer."""
         self._change(entry_id, lambda entry, now: entry.renewed(token, lease, now))
@@ -195,10 +206,7 @@ class SqliteOutbox:
 
     def _change(self, entry_id: str, change: Callable[[Entry, float], Entry], *counted: str) -> Entry:
         def work(db: sqlite3.Connection, now: float) -> Entry:
-            row = db.execute("SELECT body FROM entries WHERE entry_id = ?", (entry_id,)).fetchone()
-            if row is None:
-                raise UnknownEntryError(entry_id)
-            changed = self._keep(db, change(entry_from_json(row[0]), now))
+            changed = self._keep(db, change(_named(db, entry_id), now))
             for name in counted:
                 _count(db, name, 1)
             return changed
@@ -209,6 +217,13 @@ class SqliteOutbox:
 def _of(db: sqlite3.Connection, launch: OwedLaunch) -> Entry | None:
     row = db.execute("SELECT body FROM entries WHERE key = ?", (launch.key,)).fetchone()
     return None if row is None else entry_from_json(row[0])
+
+
+def _named(db: sqlite3.Connection, entry_id: str) -> Entry:
+    row = db.execute("SELECT body FROM entries WHERE entry_id = ?", (entry_id,)).fetchone()
+    if row is None:
+        raise UnknownEntryError(entry_id)
+    return entry_from_json(row[0])
 
 
 def _count(db: sqlite3.Connection, name: str, number: int) -> None:

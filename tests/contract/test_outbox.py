@@ -252,6 +252,39 @@ def test_a_run_holds_its_launch_while_it_lives(outbox: Outbox, clock: Time) -> N
     assert claim_one(outbox).attempts == 1
 
 
+def test_a_runs_last_sign_of_life_outlives_it(outbox: Outbox, clock: Time) -> None:
+    """Whoever takes over a run that died learns when it was alive last, however often the launch is tried."""
+    run = outbox.open(launch(), "run", LEASE)
+    clock.pass_(20.0)
+    outbox.renew(run.entry_id, run.lease_token, LEASE)
+    clock.pass_(86400.0)
+    claimed = claim_one(outbox)
+    outbox.put_off(claimed.entry_id, claimed.lease_token, REFUSED, 5.0)
+    clock.pass_(5.0)
+    assert claim_one(outbox).alive_at == claimed.alive_at == NOW + 20.0
+    assert outbox.add(launch(2)).alive_at is None
+
+
+def test_one_entry_is_taken_before_its_time(outbox: Outbox, clock: Time) -> None:
+    """Who wants a launch finished now need not wait until it is due, and takes it from nobody who holds it."""
+    put_off = outbox.add(launch(), delay=900.0)
+    taken = outbox.take(put_off.entry_id, "drain", LEASE)
+    assert (taken.state, taken.lease_owner, taken.attempts) == (EntryState.LEASED, "drain", 1)
+    run = outbox.open(launch(2), "run", LEASE)
+    for held in (taken, run):
+        with pytest.raises(EntryStateError):
+            outbox.take(held.entry_id, "another", LEASE)
+    assert outbox.statistics().counters["recovered"] == 0
+    clock.pass_(LEASE)
+    assert outbox.take(run.entry_id, "another", LEASE).lease_token > run.lease_token
+    assert outbox.statistics().counters["recovered"] == 1
+    outbox.complete(taken.entry_id, outbox.take(taken.entry_id, "another", LEASE).lease_token, FINISHED)
+    with pytest.raises(EntryStateError):
+        outbox.take(taken.entry_id, "another", LEASE)
+    with pytest.raises(UnknownEntryError):
+        outbox.take("nothing", "another", LEASE)
+
+
 def test_a_run_completes_its_own_entry(outbox: Outbox) -> None:
     """The healthy end leaves nothing owed."""
     opened = outbox.open(launch(), "run", LEASE)
