@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import Enum, auto
+from math import inf
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
@@ -28,7 +29,10 @@ class Move(Enum):
     COUNT_OPEN_ITEMS = auto()
     """It has stood still for long enough to ask whether anything in it is still open."""
     PASS_THE_QUEUE = auto()
-    """Nothing in it is open and nothing moves: the queued finish is lost, and v1 does no harm."""
+    """Nothing in it is open and nothing moves: the queued finish is lost, and v1 does no harm.
+
+    Or something is open, and nothing has moved for so long that nobody is there any more who would end it.
+    """
     SEND_AGAIN = auto()
     """It was still final from before when our finish was refused for that, and is open now."""
     GONE = auto()
@@ -43,6 +47,8 @@ class Watch:
     """The end times of the finishes that were sent, in milliseconds."""
     stable_for: float
     """Seconds a launch must stand still before v1 may pass the queue; a queue that merely lags is left alone."""
+    close_open_after: float = inf
+    """The same for a launch with open items, which v1 closes as interrupted. Never, where its run may yet be alive."""
     launch: Launch | None = None
     still_since: float = 0.0
     """When the present state was seen first."""
@@ -102,7 +108,12 @@ class Watch:
             return Move.LOOK_AGAIN
         if self.open_items is None:
             return Move.COUNT_OPEN_ITEMS
-        return Move.PASS_THE_QUEUE if self.open_items == 0 else Move.LOOK_AGAIN
+        return Move.PASS_THE_QUEUE if self.open_items == 0 or not self.patience else Move.LOOK_AGAIN
+
+    @property
+    def patience(self) -> float:
+        """Give the seconds that a launch with open items has yet to stand still before v1 may close these."""
+        return max(0.0, self.close_open_after - (self.seen_at - self.still_since))
 
     def _move_when_final(self, launch: Launch) -> Move:
         if launch.end_ms in self.sent_ends | self.earlier_ends:

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import partial
+from math import inf
 from typing import TYPE_CHECKING
 
 from rp_finalizer import failures
@@ -101,8 +102,13 @@ class Delivery:
     def _follow(self, sent: Attempted) -> Ending:
         """Look until the launch is final, the rules ask for another call, or the time is up."""
         until = self._confirm_deadline()
+        patient = False
         while True:
             move, last = self._look(until)
+            if move is Move.LOOK_AGAIN and not patient and self._stands_open(last):
+                patient = True
+                until = self.deadline.at_most(self.watch.patience + 2 * LONGEST_LOOK, self._now())
+                continue
             match move:
                 case Move.SEND_LATER_END:
                     self._end_after_start()
@@ -156,6 +162,10 @@ class Delivery:
         if sent.answer.meaning not in _TAKEN:
             return Outcome.FAILED, self._failure(sent.answer, sent)
         return Outcome.ACCEPTED, failures.not_shown(self.ref, seconds, open_items=self.watch.open_items)
+
+    def _stands_open(self, last: Answer) -> bool:
+        """Tell whether the launch, as just read, has open items that v1 may close if it goes on standing still."""
+        return last.launch is not None and bool(self.watch.open_items) and self.watch.patience < inf
 
     def _read(self) -> Attempted:
         """Read the launch, if need be more than once, where what it says is needed to go on."""

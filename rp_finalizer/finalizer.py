@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 from dataclasses import dataclass, field, replace
 from functools import partial
+from math import inf
 from typing import TYPE_CHECKING
 
 from rp_finalizer import failures
@@ -32,6 +33,9 @@ RESOLVE_SHARE = 1 / 3
 
 KEPT_SHARE = 1 / 3
 """The part of the budget that flushing and settling leave for finish and confirm."""
+
+_KNOWN_TO_EXIST = frozenset({Source.CLIENT, Source.PLUGIN, Source.OUTBOX})
+"""Whoever names a launch from here has started it, or seen it started: the server may not know it yet."""
 
 logger = logging.getLogger(__name__)
 
@@ -73,6 +77,8 @@ class Finalizer:
     client: ReportingClient | None = None
     telling: Callable[[str], None] = lambda sentence: logger.debug("%s", sentence)
     """Is told, in a sentence, what is waited for."""
+    close_open_after: float = inf
+    """Seconds a launch with open items must stand still before v1 may close these; never, while its run may live."""
     ends: dict[str, frozenset[int]] = field(default_factory=dict)
     """By launch uuid: the end times that were sent in tries whose outcome is not final, so that they count as ours."""
 
@@ -214,6 +220,7 @@ class _Finalization:
         watch = Watch(
             frozenset({finish.end_ms}),
             settings.stable_for,
+            self.of.close_open_after,
             earlier_ends=earlier,
             disbelieve_until=now + settings.confirm_timeout if self.rerun else 0.0,
         )
@@ -227,7 +234,7 @@ class _Finalization:
             confirm_timeout=settings.confirm_timeout,
             ref=ref,
             project=target.project,
-            ours=self._source() in {Source.CLIENT, Source.PLUGIN},
+            ours=self._source() in _KNOWN_TO_EXIST,
             finish=finish,
             watch=watch.saw(self.launch, now) if self.launch else watch,
             telling=self.of.telling,

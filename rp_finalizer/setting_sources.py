@@ -22,8 +22,8 @@ MAX_FILE_BYTES = 1 << 20
 
 _NOT_SETTINGS = frozenset({"RP_FINALIZER_API_TOKEN", "RP_FINALIZER_ADMIN_TOKEN"})
 """Variables with our prefix that others than the settings read."""
-_UNREAD_TABLES = frozenset({"credentials"})
-"""Tables that may stand beside the settings and belong to somebody else."""
+CREDENTIALS = "credentials"
+"""The table beside the settings that says in which variable the key for another endpoint and project is."""
 _OURS = re.compile(rb"rp[-_. ]?finalize", re.IGNORECASE)
 _FORMER_KEYS = ("RP_TOKEN", "RP_UUID")
 """What the agents called the key before `RP_API_KEY`."""
@@ -64,6 +64,8 @@ class Layer:
     """What is wrong with the place itself: unknown names, a damaged file."""
     unless_set: Mapping[str, str] = field(default_factory=dict)
     """By a setting's name: a problem that counts only when no layer sets that one."""
+    credentials: Mapping[str, Raw] = field(default_factory=dict)
+    """By endpoint and project, as they are written: the name of the variable that holds the key for these."""
 
 
 def from_arguments(arguments: Mapping[str, Any], slots: Iterable[Slot], origin: str = "argument {name}") -> Layer:
@@ -119,7 +121,10 @@ def from_file(slots: Iterable[Slot], *, config: Path | None = None, directory: P
     names = [slot.name for slot in slots if not slot.secret]
     values = {name: Raw(value, f"{where}{name}", path.parent) for name, value in table.items() if name in names}
     problems = [_unknown_name(name, value, where, names) for name, value in table.items() if name not in names]
-    return Layer(values, tuple(problem for problem in problems if problem))
+    listed = table.get(CREDENTIALS)
+    rows = listed.items() if isinstance(listed, dict) else ()
+    credentials = {name: Raw(value, f"{where}{CREDENTIALS}", path.parent) for name, value in rows}
+    return Layer(values, tuple(problem for problem in problems if problem), credentials=credentials)
 
 
 def _nearest_pyproject(directory: Path) -> Path | None:
@@ -177,7 +182,7 @@ def _find_table(document: dict[str, Any], path: Path, *, asked_for: bool) -> tup
 
 def _unknown_name(name: str, value: object, where: str, names: list[str]) -> str | None:
     """Say what is wrong with a key in a file that is no setting; None when it is none of our business."""
-    if name in _UNREAD_TABLES and isinstance(value, dict):
+    if name == CREDENTIALS and isinstance(value, dict):
         return None
     if _SECRET_NAME.search(name.lower().replace("-", "_")):
         return f"{where}{name} is refused in a file: {_KEY_HINT}"

@@ -48,7 +48,7 @@ if TYPE_CHECKING:
     from rp_finalizer.reportportal.diagnosis import Check
     from rp_finalizer.reportportal.run_files import FileStates
     from rp_finalizer.setting_sources import Layer
-    from rp_finalizer.settings import OAuth
+    from rp_finalizer.settings import Connection, OAuth
 
 
 def configure(client: Any, settings: Settings | None, overrides: Mapping[str, Any]) -> Settings:
@@ -92,7 +92,7 @@ def build_finalizer(
 ) -> Finalizer:
     """Build the finalizer of one client, or, with no client, of whatever launch is named or found."""
     clock = SystemClock()
-    retry = _build_retry(settings, clock, stop, telling)
+    retry = build_retry(settings, clock, stop, telling)
     api, target, missing = _connect(settings)
     shim = adapt(client, api, retry) if client is not None else None
     return Finalizer(
@@ -110,7 +110,9 @@ def build_finalizer(
     )
 
 
-def _build_retry(settings: Settings, clock: Clock, stop: Event, telling: Callable[[str], None]) -> TenacityRetry:
+def build_retry(settings: Settings, clock: Clock, stop: Event, telling: Callable[[str], None]) -> TenacityRetry:
+    """Build the one retry layer; `telling` is told of every wait in it, which `stop` ends."""
+
     def tell_wait(seconds: float, answer: Answer) -> None:
         telling(f"trying again in {seconds:.1f} s: {answer.message}")
 
@@ -131,14 +133,19 @@ def _connect(settings: Settings) -> tuple[RestApi | None, Target | None, str]:
     except SettingsError as error:
         return None, None, "; ".join(error.problems)
 
+    api = connect(connection)
+    return api, Target(api, connection.endpoint, connection.project), ""
+
+
+def connect(connection: Connection) -> RestApi:
+    """Build what speaks to one project of one server; it keeps its connections until it is closed."""
     transport = Transport(
         verify=connection.verify_ssl,
         connect_timeout=connection.connect_timeout,
         read_timeout=connection.read_timeout,
     )
     credentials = _build_credentials(connection.credentials, transport)
-    api = RestApi(transport, connection.endpoint, connection.project, credentials)
-    return api, Target(api, connection.endpoint, connection.project), ""
+    return RestApi(transport, connection.endpoint, connection.project, credentials)
 
 
 def _build_credentials(given: str | OAuth, transport: Transport) -> Credentials:
@@ -194,7 +201,7 @@ def look_at(ref: LaunchRef, settings: Settings, telling: Callable[[str], None]) 
     assert target is not None  # noqa: S101  the line before the last has seen to it
     clock = SystemClock()
     deadline = Deadline.after(settings.timeout, clock.monotonic())
-    retry = _build_retry(settings, clock, Event(), telling)
+    retry = build_retry(settings, clock, Event(), telling)
     attempted = retry(partial(target.look_up, ref, deadline), deadline)
     answer = attempted.answer
     if answer.launch is None:

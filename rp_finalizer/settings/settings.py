@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Self
 from rp_finalizer.errors import EndpointError, SettingsError
 from rp_finalizer.finish import FINISH_STATUSES
 from rp_finalizer.setting_sources import (
+    CREDENTIALS,
     PREFIX,
     TABLE,
     Layer,
@@ -20,6 +21,7 @@ from rp_finalizer.setting_sources import (
     from_file,
 )
 from rp_finalizer.settings import kinds
+from rp_finalizer.settings.credentials_table import read_credentials
 from rp_finalizer.settings.kinds import DAY, Setting, choice, duration, one_of, seconds, setting, whole
 
 if TYPE_CHECKING:
@@ -134,6 +136,8 @@ class Settings:
     work_off: int = setting(5, whole(least=0, most=1000), "old entries that a later run works off; 0: none")
     strict: bool = setting(default=False, kind=kinds.SWITCH, meaning="a launch left unfinished makes the run fail")
 
+    credentials: Mapping[str, str] = field(default_factory=dict, hash=False)
+    """By `ENDPOINT#PROJECT` in normal form: the name of the variable that holds the key for these."""
     origins: Mapping[str, str] = field(default_factory=dict, compare=False)
     """Where each setting that somebody set was set, by name."""
 
@@ -185,9 +189,11 @@ class Settings:
             except ValueError as error:
                 problems.append(_describe(spec, raw, error))
         problems += _relate(values, origins)
+        credentials, refused = read_credentials(layer.credentials for layer in layers)
+        problems += refused
         if problems:
             raise SettingsError(*problems)
-        return cls(**values, origins=origins)
+        return cls(**values, credentials=credentials, origins=origins)
 
     def replace(self, **arguments: Any) -> Self:
         """Give a copy with other values, checked and read like the arguments of `load`."""
@@ -196,7 +202,8 @@ class Settings:
     def under(self, *layers: Layer) -> Self:
         """Give a copy in which what these layers set wins, the first of them most. Raises `SettingsError`."""
         kept = {name: Raw(getattr(self, name), origin) for name, origin in self.origins.items()}
-        return self.parse((*layers, Layer(kept)))
+        credentials = {name: Raw(variable, CREDENTIALS) for name, variable in self.credentials.items()}
+        return self.parse((*layers, Layer(kept, credentials=credentials)))
 
     def origin(self, name: str) -> str:
         """Say where a setting's value came from, `default` where nobody set it. Raises `KeyError` for another name."""

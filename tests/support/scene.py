@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass, field
+from math import inf
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -59,6 +60,7 @@ class Scene:
     stop: threading.Event = field(default_factory=threading.Event)
     told: list[str] = field(default_factory=list)
     ends: dict[str, frozenset[int]] = field(default_factory=dict)
+    close_open_after: float = inf
 
     @property
     def clock(self) -> ManualClock:
@@ -106,6 +108,7 @@ class Scene:
             client=self.client,
             telling=self.told.append,
             ends=self.ends,
+            close_open_after=self.close_open_after,
         )
 
 

@@ -17,6 +17,8 @@ STABLE = 5.0
 WATCH = Watch(frozenset({END_MS}), STABLE)
 RERUN = replace(WATCH, disbelieve_until=10.0)
 """Of a launch whose old end proves nothing in the first ten seconds."""
+ORPHANED = replace(WATCH, close_open_after=60.0)
+"""Of a launch whose run is known to be over."""
 PASSED = replace(LAUNCH, status=LaunchStatus.PASSED, end_ms=END_MS)
 OTHERS = replace(LAUNCH, status=LaunchStatus.INTERRUPTED, end_ms=END_MS + 1)
 GROWN = replace(LAUNCH, statistics={"executions.total": 4})
@@ -91,6 +93,16 @@ def watched(*readings: tuple[float, Launch | None], watch: Watch = WATCH) -> Wat
         pytest.param(watched((0, LAUNCH), (3, GROWN), (8, GROWN)), Move.COUNT_OPEN_ITEMS, id="still after a change"),
         pytest.param(watched((0, LAUNCH), (5, LAUNCH)).counted(0), Move.PASS_THE_QUEUE, id="still, nothing open"),
         pytest.param(watched((0, LAUNCH), (5, LAUNCH)).counted(1), Move.LOOK_AGAIN, id="still, an item open"),
+        pytest.param(
+            watched((0, LAUNCH), (59, LAUNCH), watch=ORPHANED).counted(1),
+            Move.LOOK_AGAIN,
+            id="nobody's run, not still for long enough",
+        ),
+        pytest.param(
+            watched((0, LAUNCH), (60, LAUNCH), watch=ORPHANED).counted(1),
+            Move.PASS_THE_QUEUE,
+            id="nobody's run, still for very long with an item open",
+        ),
         pytest.param(
             watched((6, GROWN), (11, GROWN), watch=watched((0, LAUNCH), (5, LAUNCH)).counted(0)),
             Move.COUNT_OPEN_ITEMS,

@@ -228,6 +228,40 @@ class TestFallback:
         assert "rp-finalize status" in report.error.hint
         assert ("items in progress" in report.error.message) is bool(items.count)
 
+    def test_who_comes_after_the_run_closes_open_items_when_all_stood_still_for_very_long(self) -> None:
+        """Where a queue has swallowed the finish of a dead run, v1 comes after a minute's standing still."""
+        scene = with_settings(timeout=300)
+        scene.close_open_after = 60.0
+        report = scene.finalize(
+            finish_queued=TAKEN,
+            launch_by_uuid=lambda: seen_final() if PUT_NOW in scene.api.names else OPEN,
+            items_in_progress=counted(3),
+            finish_now=TAKEN,
+        )
+        assert report.outcome is Outcome.FINISHED
+        first_seen = next(call.at for call in scene.api.calls if call.name == GET)
+        passed = next(call.at for call in scene.api.calls if call.name == PUT_NOW)
+        assert 60.0 <= passed - first_seen < 63.0
+
+    def test_open_items_that_move_are_left_to_their_queue(self) -> None:
+        """A queue that is worked off is left alone, however long it takes: the finish is accepted."""
+        scene = with_settings(timeout=300)
+        scene.close_open_after = 60.0
+
+        def moving() -> Answer:
+            return seen(statistics={"executions.total": int(scene.clock.now / 30)})
+
+        report = scene.finalize(finish_queued=TAKEN, launch_by_uuid=moving, items_in_progress=counted(3))
+        assert report.outcome is Outcome.ACCEPTED
+        assert report.seconds < 80
+
+    @pytest.mark.parametrize("read", [UNKNOWN, unavailable(503)])
+    def test_what_is_not_seen_is_waited_for_no_longer(self, read: Answer) -> None:
+        """Only a launch that is seen to stand open is worth a minute: not one that nobody knows."""
+        scene = with_settings(timeout=300)
+        scene.close_open_after = 60.0
+        assert scene.finalize(finish_queued=TAKEN, launch_by_uuid=read).seconds < 15
+
     def test_where_the_budget_ends_first_there_is_no_v1(self) -> None:
         """A budget too short to see the launch stand still leaves the finish accepted."""
         scene = with_settings(timeout=4)

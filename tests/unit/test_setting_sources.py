@@ -169,14 +169,15 @@ def test_an_unknown_name_in_a_file_offers_the_nearest(tmp_path: Path, name: str,
     assert problem == f"{path} [tool.rp_finalizer] {name} is unknown; did you mean {meant}?"
 
 
-def test_a_table_of_credentials_is_left_unread(tmp_path: Path) -> None:
-    """The table of credentials belongs to somebody else and disturbs nobody here."""
+def test_a_table_of_credentials_stands_beside_the_settings(tmp_path: Path) -> None:
+    """What it says is taken as it is written, and is no setting."""
     write(
         tmp_path / "pyproject.toml",
         "[tool.rp_finalizer]\ntimeout = 1\n[tool.rp_finalizer.credentials]\nx = 'VARIABLE'\n",
     )
     layer = from_file(SLOTS, directory=tmp_path)
     assert values(layer) == {"timeout": 1}
+    assert {name: raw.value for name, raw in layer.credentials.items()} == {"x": "VARIABLE"}
     assert layer.problems == ()
 
 
