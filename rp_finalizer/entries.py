@@ -103,6 +103,8 @@ class Entry:
     priority: Priority = Priority.NORMAL
     attempts: int = 0
     """Claims since it was made, or made ready again; one that ends without a word of the server is given back."""
+    misses: int = 0
+    """Tries in a row that the server said nothing to, or that were not made because it says nothing."""
     visible_at: float = 0.0
     """Not before: a delay, a wait after a failure, and the end of a lease are one thing."""
     lease_owner: str | None = None
@@ -125,6 +127,11 @@ class Entry:
         """Give what entries are taken in order of, the least first: strict priority, but nobody waits for ever."""
         return self.visible_at + self.priority.rank * AGEING
 
+    @property
+    def held_since(self) -> float | None:
+        """Give when its holder took it; None where nobody holds it."""
+        return self.history[-1].at if self.state.held and self.history else None
+
     def due(self, now: float) -> bool:
         """Tell whether it may be claimed.
 
@@ -139,6 +146,7 @@ class Entry:
             self._leased(EntryState.OPEN, owner, lease, now, "reopened" if again else "opened"),
             generation=self.generation + again,
             attempts=0 if again else self.attempts,
+            misses=0 if again else self.misses,
             report=None,
             reason=None,
             alive_at=now,
@@ -162,24 +170,40 @@ class Entry:
     def completed(self, token: int, report: Report, now: float) -> Self:
         """Put it away as finished."""
         self._demand_lease(token)
-        return replace(self._released(EntryState.DONE, now, "finished"), report=report, last_error=None)
+        return replace(self._released(EntryState.DONE, now, "finished"), report=report, misses=0, last_error=None)
 
-    def put_off(self, token: int, error: Failure | None, wait: float, now: float, *, spent: bool) -> Self:
+    def put_off(
+        self,
+        token: int,
+        error: Failure | None,
+        wait: float,
+        now: float,
+        *,
+        spent: bool,
+        launch: OwedLaunch | None = None,
+    ) -> Self:
         """Give it back, to be tried again after so many seconds; an attempt that is not `spent` was none."""
         self._demand_lease(token)
         given_back = 0 if spent or self.state is EntryState.OPEN else 1
         return replace(
             self._released(EntryState.READY, now, "put off", "" if error is None else error.message),
+            launch=self._to_finish(launch),
             visible_at=now + wait,
             attempts=self.attempts - given_back,
+            misses=0 if spent else self.misses + 1,
             last_error=error or self.last_error,
         )
 
-    def died(self, token: int, error: Failure | None, reason: str, now: float) -> Self:
+    def died(
+        self, token: int, error: Failure | None, reason: str, now: float, *, launch: OwedLaunch | None = None
+    ) -> Self:
         """Give it up, for this reason."""
         self._demand_lease(token)
         return replace(
-            self._released(EntryState.DEAD, now, "given up", reason), last_error=error or self.last_error, reason=reason
+            self._released(EntryState.DEAD, now, "given up", reason),
+            launch=self._to_finish(launch),
+            last_error=error or self.last_error,
+            reason=reason,
         )
 
     def discarded(self, reason: str, now: float) -> Self:
@@ -192,7 +216,16 @@ class Entry:
     def revived(self, now: float) -> Self:
         """Make a dead one ready again, with all its attempts before it and its history behind it."""
         self._demand(self.state is EntryState.DEAD, "retry")
-        return replace(self._released(EntryState.READY, now, "revived"), attempts=0, visible_at=now, reason=None)
+        revived = self._released(EntryState.READY, now, "revived")
+        return replace(revived, attempts=0, misses=0, visible_at=now, reason=None)
+
+    def _to_finish(self, launch: OwedLaunch | None) -> OwedLaunch:
+        """Give what the launch is to be finished with from now on; it stays the same launch."""
+        if launch is None:
+            return self.launch
+        if launch.key != self.launch.key:
+            raise ValueError(f"entry {self.entry_id} is that of {self.launch.key}, not of {launch.key}")
+        return launch
 
     def _leased(self, state: EntryState, owner: str, lease: float, now: float, what: str) -> Self:
         return replace(

@@ -6,16 +6,21 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Protocol
 
 from rp_finalizer.entries import EntryState, Priority
+from rp_finalizer.measures import percentiles
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from rp_finalizer.entries import Entry, OwedLaunch
+    from rp_finalizer.measures import Percentiles
     from rp_finalizer.report import Failure, Report
 
 COUNTERS = ("added", "completed", "failed", "retried", "recovered", "dead")
 """What is counted since the outbox was made: launches added, launches finished, tries that failed, those of them that
 are followed by another, entries taken over from a holder who let the lease run out, dead letters made."""
+
+CLEARED = "cleared"
+"""Why the entries are dead that `clear` made so."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +32,22 @@ class Statistics:
     """Entries that could be claimed now."""
     counters: Mapping[str, int] = field(default_factory=dict)
     """By the names of `COUNTERS`, since the outbox was made."""
+    errors: Mapping[str, int] = field(default_factory=dict)
+    """How many tries ended in an error of each kind (see `ErrorKind`), since the outbox was made."""
+    latencies: Mapping[int, int] = field(default_factory=dict)
+    """How many finalizations took how long, since the outbox was made: by the number of the bucket (see `measures`)."""
+
+    @property
+    def percentiles(self) -> Percentiles | None:
+        """Say how many seconds the finalizations took; None while there was none."""
+        return percentiles(self.latencies)
+
+    @property
+    def success_rate(self) -> float | None:
+        """Give the part of all tries, from 0 to 1, that ended with the launch finished; None while there was none."""
+        completed = self.counters.get("completed", 0)
+        tries = completed + self.counters.get("failed", 0)
+        return completed / tries if tries else None
 
     @property
     def owed(self) -> int:
@@ -87,12 +108,38 @@ class Outbox(Protocol):
         """Put an entry away as finished, with its report."""
         ...
 
-    def put_off(self, entry_id: str, token: int, error: Failure | None, wait: float, *, spent: bool = True) -> None:
-        """Give an entry back, due after so many seconds; an attempt that is not `spent` does not count."""
+    def put_off(
+        self,
+        entry_id: str,
+        token: int,
+        error: Failure | None,
+        wait: float,
+        *,
+        spent: bool = True,
+        launch: OwedLaunch | None = None,
+    ) -> None:
+        """Give an entry back, due after so many seconds; an attempt that is not `spent` does not count.
+
+        `launch` says what the launch is to be finished with from now on, where that is known only now.
+        """
         ...
 
-    def give_up(self, entry_id: str, token: int, error: Failure | None, reason: str) -> None:
-        """Make an entry a dead letter, for this reason."""
+    def give_up(
+        self, entry_id: str, token: int, error: Failure | None, reason: str, *, launch: OwedLaunch | None = None
+    ) -> None:
+        """Make an entry a dead letter, for this reason; `launch` as in `put_off`."""
+        ...
+
+    def overdue(self, limit: int = 100) -> list[Entry]:
+        """Give entries that a run holds (`OPEN`) whose lease has run out, those first that did so longest ago."""
+        ...
+
+    def queue(self, limit: int = 100) -> list[Entry]:
+        """Give the entries that are due, in the order in which they will be claimed."""
+        ...
+
+    def active(self, limit: int = 100) -> list[Entry]:
+        """Give the entries that workers hold, those first whose lease runs out first."""
         ...
 
     def find(self, name: str) -> list[Entry]:
@@ -109,6 +156,10 @@ class Outbox(Protocol):
 
     def discard(self, entry_id: str, reason: str) -> Entry:
         """Make an owed entry a dead letter, whoever holds it. Raises `EntryStateError` for another one."""
+        ...
+
+    def clear(self) -> int:
+        """Make all entries that are `READY`, due or not, dead letters with the reason `CLEARED`; say how many."""
         ...
 
     def prune(self, keep: float) -> int:

@@ -9,10 +9,20 @@ from uuid import uuid4
 
 from rp_finalizer.entries import Entry, EntryState, OwedLaunch, Priority
 from rp_finalizer.errors import OutboxError, UnknownEntryError
-from rp_finalizer.outbox_port import COUNTERS, Statistics
+from rp_finalizer.outbox.counting import (
+    ADDED,
+    DEAD,
+    RECOVERED,
+    Counted,
+    completion,
+    death,
+    postponement,
+    statistics,
+)
+from rp_finalizer.outbox_port import CLEARED, Statistics
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
 
     from rp_finalizer.report import Failure, Report
 
@@ -30,7 +40,7 @@ class MemoryOutbox:
         self._entries: dict[str, Entry] = {}
         self._ids: dict[str, str] = {}
         """By key."""
-        self._counters: Counter[str] = Counter()
+        self._counters: Counter[Counted] = Counter()
 
     def add(self, launch: OwedLaunch, *, priority: Priority = Priority.NORMAL, delay: float = 0.0) -> Entry:
         """Enqueue a launch, or give the entry that it has."""
@@ -50,16 +60,16 @@ class MemoryOutbox:
         """Take the most urgent entries that are due."""
         with self._lock:
             now = self._clock()
-            due = sorted((each for each in self._entries.values() if each.due(now)), key=lambda each: each.urgency)
-            self._counters["recovered"] += sum(1 for each in due[:limit] if each.state.held)
-            return [self._keep(each.claimed(owner, lease, now)) for each in due[:limit]]
+            due = self._due(now)[:limit]
+            self._counters.update(RECOVERED for each in due if each.state.held)
+            return [self._keep(each.claimed(owner, lease, now)) for each in due]
 
     def take(self, entry_id: str, owner: str, lease: float) -> Entry:
         """Take this very entry."""
 
         def taken(entry: Entry, now: float) -> Entry:
             claimed = entry.claimed(owner, lease, now, early=True)
-            self._counters["recovered"] += entry.state.held
+            self._counters[RECOVERED] += entry.state.held
             return claimed
 
         return self._change(entry_id, taken)
@@ -70,16 +80,48 @@ class MemoryOutbox:
 
     def complete(self, entry_id: str, token: int, report: Report) -> None:
         """Put an entry away as finished."""
-        self._change(entry_id, lambda entry, now: entry.completed(token, report, now), "completed")
+        self._change(entry_id, lambda entry, now: entry.completed(token, report, now), completion(report))
 
-    def put_off(self, entry_id: str, token: int, error: Failure | None, wait: float, *, spent: bool = True) -> None:
+    def put_off(
+        self,
+        entry_id: str,
+        token: int,
+        error: Failure | None,
+        wait: float,
+        *,
+        spent: bool = True,
+        launch: OwedLaunch | None = None,
+    ) -> None:
         """Give an entry back."""
-        counted = ("failed", "retried") if error is not None else ()
-        self._change(entry_id, lambda entry, now: entry.put_off(token, error, wait, now, spent=spent), *counted)
+        self._change(
+            entry_id,
+            lambda entry, now: entry.put_off(token, error, wait, now, spent=spent, launch=launch),
+            postponement(error),
+        )
 
-    def give_up(self, entry_id: str, token: int, error: Failure | None, reason: str) -> None:
+    def give_up(
+        self, entry_id: str, token: int, error: Failure | None, reason: str, *, launch: OwedLaunch | None = None
+    ) -> None:
         """Make an entry a dead letter."""
-        self._change(entry_id, lambda entry, now: entry.died(token, error, reason, now), "failed", "dead")
+        self._change(entry_id, lambda entry, now: entry.died(token, error, reason, now, launch=launch), death(error))
+
+    def overdue(self, limit: int = 100) -> list[Entry]:
+        """Give what runs let the lease run out of."""
+        with self._lock:
+            late = [each for each in self._due(self._clock()) if each.state is EntryState.OPEN]
+            return sorted(late, key=lambda each: each.visible_at)[:limit]
+
+    def queue(self, limit: int = 100) -> list[Entry]:
+        """Give what is due, in its order."""
+        with self._lock:
+            return self._due(self._clock())[:limit]
+
+    def active(self, limit: int = 100) -> list[Entry]:
+        """Give what workers hold."""
+        with self._lock:
+            now = self._clock()
+            held = (e for e in self._entries.values() if e.state is EntryState.LEASED and e.visible_at > now)
+            return sorted(held, key=lambda each: each.visible_at)[:limit]
 
     def find(self, name: str) -> list[Entry]:
         """Give the entries of that id or launch."""
@@ -98,7 +140,16 @@ class MemoryOutbox:
 
     def discard(self, entry_id: str, reason: str) -> Entry:
         """Make an owed entry a dead letter."""
-        return self._change(entry_id, lambda entry, now: entry.discarded(reason, now), "dead")
+        return self._change(entry_id, lambda entry, now: entry.discarded(reason, now), [DEAD])
+
+    def clear(self) -> int:
+        """Make all that is ready dead letters."""
+        with self._lock:
+            ready = [each for each in self._entries.values() if each.state is EntryState.READY]
+            for each in ready:
+                self._keep(each.discarded(CLEARED, self._clock()))
+            self._counters[DEAD] += len(ready)
+            return len(ready)
 
     def prune(self, keep: float) -> int:
         """Forget what was finished long ago."""
@@ -112,12 +163,9 @@ class MemoryOutbox:
     def statistics(self) -> Statistics:
         """Count."""
         with self._lock:
-            now = self._clock()
-            return Statistics(
-                Counter(each.state for each in self._entries.values()),
-                sum(1 for each in self._entries.values() if each.due(now)),
-                {name: self._counters[name] for name in COUNTERS},
-            )
+            states = Counter(Counted("state", each.state) for each in self._entries.values())
+            counts = [(kind, name, value) for (kind, name), value in (states + self._counters).items()]
+            return statistics(counts, len(self._due(self._clock())))
 
     def next_due(self) -> float | None:
         """Give the seconds until something may be claimed."""
@@ -133,10 +181,13 @@ class MemoryOutbox:
         entry_id = self._ids.get(launch.key)
         return None if entry_id is None else self._entries[entry_id]
 
+    def _due(self, now: float) -> list[Entry]:
+        return sorted((each for each in self._entries.values() if each.due(now)), key=lambda each: each.urgency)
+
     def _new(self, launch: OwedLaunch, priority: Priority, delay: float) -> Entry:
         self._demand_room()
         now = self._clock()
-        self._counters["added"] += 1
+        self._counters[ADDED] += 1
         return Entry(str(uuid4()), launch, now, now, priority=priority, visible_at=now + delay)
 
     def _demand_room(self) -> None:
@@ -148,7 +199,7 @@ class MemoryOutbox:
         self._ids[entry.launch.key] = entry.entry_id
         return entry
 
-    def _change(self, entry_id: str, change: Callable[[Entry, float], Entry], *counted: str) -> Entry:
+    def _change(self, entry_id: str, change: Callable[[Entry, float], Entry], counted: Iterable[Counted] = ()) -> Entry:
         with self._lock:
             entry = self._entries.get(entry_id)
             if entry is None:

@@ -1,21 +1,53 @@
--- Version 1. Times are seconds since the epoch; what is not looked for is JSON.
+-- Version 1. Times are seconds since the epoch. What is JSON is never looked into by a query.
 CREATE TABLE entries (
-    entry_id    TEXT PRIMARY KEY,
+    id          INTEGER PRIMARY KEY,
+    entry_id    TEXT NOT NULL UNIQUE,
     key         TEXT NOT NULL UNIQUE, -- endpoint, project and launch
     uuid        TEXT NOT NULL,        -- the launch's
     state       TEXT NOT NULL,        -- open ready leased done dead
+    rank        INTEGER NOT NULL,     -- of its priority, 0 is the most urgent
     visible_at  REAL NOT NULL,        -- not before
-    urgency     REAL NOT NULL,        -- what entries are taken in order of
     updated_at  REAL NOT NULL,
+    created_at  REAL NOT NULL,
+    alive_at    REAL,                 -- its run's last sign of life
+    attempts    INTEGER NOT NULL,
+    misses      INTEGER NOT NULL,
+    generation  INTEGER NOT NULL,
     lease_token INTEGER NOT NULL,     -- the fence
-    body        TEXT NOT NULL         -- the whole entry
-) WITHOUT ROWID;
+    lease_owner TEXT,
+    lease_until REAL,
+    reason      TEXT,                 -- why it is dead
+    launch      TEXT NOT NULL,        -- JSON, as the following
+    history     TEXT NOT NULL,
+    last_error  TEXT,
+    report      TEXT
+);
 
-CREATE INDEX owed ON entries (urgency) WHERE state IN ('open', 'ready', 'leased');
 CREATE INDEX of_launch ON entries (uuid);
+-- Each state's and priority's entries stand in the order in which they come due: the first of each are compared.
+CREATE INDEX in_turn ON entries (state, rank, visible_at);
 CREATE INDEX in_state ON entries (state, updated_at);
 
+-- What is counted: entries by state; events, errors and durations since the outbox was made.
 CREATE TABLE counters (
-    name  TEXT PRIMARY KEY,
-    value INTEGER NOT NULL
+    kind  TEXT NOT NULL, -- state event error latency
+    name  TEXT NOT NULL,
+    value INTEGER NOT NULL,
+    PRIMARY KEY (kind, name)
 ) WITHOUT ROWID;
+
+INSERT INTO counters (kind, name, value)
+VALUES ('state', 'open', 0), ('state', 'ready', 0), ('state', 'leased', 0), ('state', 'done', 0), ('state', 'dead', 0);
+
+CREATE TRIGGER entry_came AFTER INSERT ON entries BEGIN
+    UPDATE counters SET value = value + 1 WHERE kind = 'state' AND name = new.state;
+END;
+
+CREATE TRIGGER entry_went AFTER DELETE ON entries BEGIN
+    UPDATE counters SET value = value - 1 WHERE kind = 'state' AND name = old.state;
+END;
+
+CREATE TRIGGER entry_moved AFTER UPDATE OF state ON entries WHEN new.state IS NOT old.state BEGIN
+    UPDATE counters SET value = value - 1 WHERE kind = 'state' AND name = old.state;
+    UPDATE counters SET value = value + 1 WHERE kind = 'state' AND name = new.state;
+END;

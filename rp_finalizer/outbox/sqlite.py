@@ -1,32 +1,47 @@
 """An outbox in a file, for the processes of one machine.
 
-Every call is one transaction that takes the write lock at its beginning, and is on disk when it returns
-(`synchronous=FULL`). What becomes of an entry is decided by the entry itself; here it is found, and kept.
+Every call that changes something is one transaction that takes the write lock at its beginning, and is on disk when it
+returns (`synchronous=FULL`). What becomes of an entry is decided by the entry itself; here it is found, and kept.
 """
 
 from __future__ import annotations
 
 import time
-from typing import TYPE_CHECKING, TypeVar
+from collections import Counter
+from typing import TYPE_CHECKING, Any, TypeVar
 from uuid import uuid4
 
 from rp_finalizer.entries import Entry, EntryState, OwedLaunch, Priority
 from rp_finalizer.errors import OutboxError, UnknownEntryError
+from rp_finalizer.outbox.counting import (
+    ADDED,
+    DEAD,
+    RECOVERED,
+    Counted,
+    completion,
+    death,
+    postponement,
+    statistics,
+)
 from rp_finalizer.outbox.database import Database
 from rp_finalizer.outbox.database_file import DatabaseFile
-from rp_finalizer.outbox.entry_json import entry_from_json, entry_to_json
 from rp_finalizer.outbox.memory import full
-from rp_finalizer.outbox_port import COUNTERS, Statistics
+from rp_finalizer.outbox.rows import COLUMNS, INSERT, UPDATE, entry_of, inserted, updated
+from rp_finalizer.outbox.selection import DUE, FIRST, IN_TURN, NEWEST, OVERDUE
+from rp_finalizer.outbox_port import CLEARED, Statistics
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable
+    from collections.abc import Callable, Iterable
     from pathlib import Path
 
     from rp_finalizer.report import Failure, Report
 
-_OWED = "state IN ('open', 'ready', 'leased')"
-_DUE = f"{_OWED} AND (visible_at <= :now OR updated_at > :now)"
+_AT_ONCE = 500
+"""Entries that one transaction changes at most, so that nobody waits long for its end."""
+_FEW = 2000
+"""Entries of a state that are sorted rather than looked for among all."""
+
 _T = TypeVar("_T")
 
 
@@ -55,7 +70,7 @@ class SqliteOutbox:
         """Enqueue a launch, or give the entry that it has."""
 
         def work(db: sqlite3.Connection, now: float) -> Entry:
-            return _of(db, launch) or self._keep(db, self._new(db, launch, priority, delay, now), new=True)
+            return _of(db, launch) or self._insert(db, self._new(db, launch, priority, delay, now))
 
         return self._transaction(work)
 
@@ -65,10 +80,10 @@ class SqliteOutbox:
         def work(db: sqlite3.Connection, now: float) -> Entry:
             entry = _of(db, launch)
             if entry is None:
-                return self._keep(db, self._new(db, launch, priority, 0.0, now).opened(owner, lease, now), new=True)
+                return self._insert(db, self._new(db, launch, priority, 0.0, now).opened(owner, lease, now))
             if not entry.state.owed:
                 self._demand_room(db)
-            return self._keep(db, entry.opened(owner, lease, now))
+            return _update(db, entry.opened(owner, lease, now))
 
         return self._transaction(work)
 
@@ -76,10 +91,9 @@ class SqliteOutbox:
         """Take the most urgent entries that are due."""
 
         def work(db: sqlite3.Connection, now: float) -> list[Entry]:
-            query = f"SELECT body FROM entries WHERE {_DUE} ORDER BY urgency LIMIT :limit"  # noqa: S608  constants
-            due = [entry_from_json(body) for (body,) in db.execute(query, {"now": now, "limit": limit})]
-            _count(db, "recovered", sum(1 for each in due if each.state.held))
-            return [self._keep(db, each.claimed(owner, lease, now)) for each in due]
+            due = _selected(db, IN_TURN, now, limit)
+            _count(db, [RECOVERED for each in due if each.state.held])
+            return [_update(db, each.claimed(owner, lease, now)) for each in due]
 
         return self._transaction(work)
 
@@ -88,8 +102,8 @@ class SqliteOutbox:
 
         def work(db: sqlite3.Connection, now: float) -> Entry:
             entry = _named(db, entry_id)
-            claimed = self._keep(db, entry.claimed(owner, lease, now, early=True))
-            _count(db, "recovered", int(entry.state.held))
+            claimed = _update(db, entry.claimed(owner, lease, now, early=True))
+            _count(db, [RECOVERED] if entry.state.held else [])
             return claimed
 
         return self._transaction(work)
@@ -100,30 +114,64 @@ class SqliteOutbox:
 
     def complete(self, entry_id: str, token: int, report: Report) -> None:
         """Put an entry away as finished."""
-        self._change(entry_id, lambda entry, now: entry.completed(token, report, now), "completed")
+        self._change(entry_id, lambda entry, now: entry.completed(token, report, now), completion(report))
 
-    def put_off(self, entry_id: str, token: int, error: Failure | None, wait: float, *, spent: bool = True) -> None:
+    def put_off(
+        self,
+        entry_id: str,
+        token: int,
+        error: Failure | None,
+        wait: float,
+        *,
+        spent: bool = True,
+        launch: OwedLaunch | None = None,
+    ) -> None:
         """Give an entry back."""
-        counted = ("failed", "retried") if error is not None else ()
-        self._change(entry_id, lambda entry, now: entry.put_off(token, error, wait, now, spent=spent), *counted)
+        self._change(
+            entry_id,
+            lambda entry, now: entry.put_off(token, error, wait, now, spent=spent, launch=launch),
+            postponement(error),
+        )
 
-    def give_up(self, entry_id: str, token: int, error: Failure | None, reason: str) -> None:
+    def give_up(
+        self, entry_id: str, token: int, error: Failure | None, reason: str, *, launch: OwedLaunch | None = None
+    ) -> None:
         """Make an entry a dead letter."""
-        self._change(entry_id, lambda entry, now: entry.died(token, error, reason, now), "failed", "dead")
+        self._change(entry_id, lambda entry, now: entry.died(token, error, reason, now, launch=launch), death(error))
+
+    def overdue(self, limit: int = 100) -> list[Entry]:
+        """Give what runs let the lease run out of."""
+        return self._read(lambda db, now: _selected(db, OVERDUE, now, limit))
+
+    def queue(self, limit: int = 100) -> list[Entry]:
+        """Give what is due, in its order."""
+        return self._read(lambda db, now: _selected(db, IN_TURN, now, limit))
+
+    def active(self, limit: int = 100) -> list[Entry]:
+        """Give what workers hold."""
+        query = (
+            f"SELECT {COLUMNS} FROM entries WHERE state = 'leased' AND visible_at > :now "  # noqa: S608  constants
+            "ORDER BY visible_at LIMIT :limit"
+        )
+        return self._read(lambda db, now: _entries(db, query, {"now": now, "limit": limit}))
 
     def find(self, name: str) -> list[Entry]:
         """Give the entries of that id or launch."""
-        query = "SELECT body FROM entries WHERE entry_id = :name OR uuid = :name ORDER BY entry_id"
-        return self._read(lambda db, _: [entry_from_json(body) for (body,) in db.execute(query, {"name": name})])
+        query = f"SELECT {COLUMNS} FROM entries WHERE entry_id = :name OR uuid = :name ORDER BY entry_id"  # noqa: S608  constants
+        return self._read(lambda db, _: _entries(db, query, {"name": name}))
 
     def entries(self, state: EntryState | None = None, *, limit: int = 100, after: str = "") -> list[Entry]:
         """Give a page of entries by their ids."""
-        query = (
-            "SELECT body FROM entries WHERE entry_id > :after AND (:state IS NULL OR state = :state) "
-            "ORDER BY entry_id LIMIT :limit"
-        )
-        values = {"after": after, "state": state, "limit": limit}
-        return self._read(lambda db, _: [entry_from_json(body) for (body,) in db.execute(query, values)])
+
+        def work(db: sqlite3.Connection, now: float) -> list[Entry]:  # noqa: ARG001  a list knows no time
+            condition = ""
+            if state is not None:
+                # The few are sorted; the many are met often enough where all are gone through in their order.
+                condition = "AND state = :state" if _number(db, state) <= _FEW else "AND +state = :state"
+            query = f"SELECT {COLUMNS} FROM entries WHERE entry_id > :after {condition} ORDER BY entry_id LIMIT :limit"  # noqa: S608  constants
+            return _entries(db, query, {"after": after, "state": state, "limit": limit})
+
+        return self._read(work)
 
     def retry(self, entry_id: str) -> Entry:
         """Make a dead letter ready again."""
@@ -131,21 +179,38 @@ class SqliteOutbox:
 
     def discard(self, entry_id: str, reason: str) -> Entry:
         """Make an owed entry a dead letter."""
-        return self._change(entry_id, lambda entry, now: entry.discarded(reason, now), "dead")
+        return self._change(entry_id, lambda entry, now: entry.discarded(reason, now), [DEAD])
+
+    def clear(self) -> int:
+        """Make all that is ready dead letters."""
+        query = (
+            f"SELECT {COLUMNS} FROM entries WHERE +state = 'ready' AND id > ? AND id <= ? "  # noqa: S608  constants
+            f"ORDER BY id LIMIT {_AT_ONCE}"
+        )
+
+        def work(db: sqlite3.Connection, now: float) -> int:
+            ready = _entries(db, query, (0, last))
+            for each in ready:
+                _update(db, each.discarded(CLEARED, now))
+            _count(db, [DEAD] * len(ready))
+            return len(ready)
+
+        last = self._read(lambda db, _: db.execute("SELECT max(id) FROM entries").fetchone()[0])
+        return _in_pieces(lambda: self._transaction(work))
 
     def prune(self, keep: float) -> int:
         """Forget what was finished long ago."""
-        query = "DELETE FROM entries WHERE state = 'done' AND updated_at < ?"
-        return self._transaction(lambda db, now: db.execute(query, (now - keep,)).rowcount)
+        before = self._clock() - keep
+        old = f"SELECT id FROM entries WHERE state = 'done' AND updated_at < ? LIMIT {_AT_ONCE}"  # noqa: S608  constants
+        query = f"DELETE FROM entries WHERE id IN ({old})"  # noqa: S608  as above
+        return _in_pieces(lambda: self._transaction(lambda db, _: db.execute(query, (before,)).rowcount))
 
     def statistics(self) -> Statistics:
         """Count."""
 
         def work(db: sqlite3.Connection, now: float) -> Statistics:
-            states = {EntryState(s): n for s, n in db.execute("SELECT state, count(*) FROM entries GROUP BY state")}
-            (due,) = db.execute(f"SELECT count(*) FROM entries WHERE {_DUE}", {"now": now}).fetchone()  # noqa: S608  as above
-            counters = dict(db.execute("SELECT name, value FROM counters"))
-            return Statistics(states, due, {name: counters.get(name, 0) for name in COUNTERS})
+            (due,) = db.execute(DUE, {"now": now}).fetchone()
+            return statistics(db.execute("SELECT kind, name, value FROM counters"), due)
 
         return self._read(work)
 
@@ -153,7 +218,7 @@ class SqliteOutbox:
         """Give the seconds until something may be claimed."""
 
         def work(db: sqlite3.Connection, now: float) -> float | None:
-            first, newest = db.execute(f"SELECT min(visible_at), max(updated_at) FROM entries WHERE {_OWED}").fetchone()  # noqa: S608  as above
+            (first,), (newest,) = db.execute(FIRST).fetchone(), db.execute(NEWEST).fetchone()
             if first is None:
                 return None
             return 0.0 if newest > now else max(0.0, first - now)
@@ -172,64 +237,72 @@ class SqliteOutbox:
 
     def _new(self, db: sqlite3.Connection, launch: OwedLaunch, priority: Priority, delay: float, now: float) -> Entry:
         self._demand_room(db)
-        _count(db, "added", 1)
         return Entry(str(uuid4()), launch, now, now, priority=priority, visible_at=now + delay)
 
-    def _demand_room(self, db: sqlite3.Connection) -> None:
-        (owed,) = db.execute(f"SELECT count(*) FROM entries WHERE {_OWED}").fetchone()  # noqa: S608  as above
-        if owed >= self._size:
-            raise OutboxError(self.name, *full(self._size))
-
-    def _keep(self, db: sqlite3.Connection, entry: Entry, *, new: bool = False) -> Entry:
-        values = (
-            entry.state,
-            entry.visible_at,
-            entry.urgency,
-            entry.updated_at,
-            entry.lease_token,
-            entry_to_json(entry),
-            entry.entry_id,
-        )
-        if new:
-            db.execute(
-                "INSERT INTO entries (state, visible_at, urgency, updated_at, lease_token, body, entry_id, key, uuid) "
-                "VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (*values, entry.launch.key, entry.launch.uuid),
-            )
-        else:
-            db.execute(
-                "UPDATE entries SET state = ?, visible_at = ?, urgency = ?, updated_at = ?, lease_token = ?, body = ? "
-                "WHERE entry_id = ?",
-                values,
-            )
+    def _insert(self, db: sqlite3.Connection, entry: Entry) -> Entry:
+        db.execute(INSERT, inserted(entry))
+        _count(db, [ADDED])
         return entry
 
-    def _change(self, entry_id: str, change: Callable[[Entry, float], Entry], *counted: str) -> Entry:
+    def _demand_room(self, db: sqlite3.Connection) -> None:
+        if sum(_number(db, state) for state in EntryState if state.owed) >= self._size:
+            raise OutboxError(self.name, *full(self._size))
+
+    def _change(self, entry_id: str, change: Callable[[Entry, float], Entry], counted: Iterable[Counted] = ()) -> Entry:
         def work(db: sqlite3.Connection, now: float) -> Entry:
-            changed = self._keep(db, change(_named(db, entry_id), now))
-            for name in counted:
-                _count(db, name, 1)
+            changed = _update(db, change(_named(db, entry_id), now))
+            _count(db, counted)
             return changed
 
         return self._transaction(work)
 
 
+def _in_pieces(work: Callable[[], int]) -> int:
+    """Do work that takes up to so many entries at once until it finds no more; say how many it took."""
+    total = 0
+    while number := work():
+        total += number
+    return total
+
+
+def _entries(db: sqlite3.Connection, query: str, values: Any) -> list[Entry]:
+    return [entry_of(row) for row in db.execute(query, values)]
+
+
+def _selected(db: sqlite3.Connection, selection: str, now: float, limit: int) -> list[Entry]:
+    """Give the entries of the ids that are selected, in their order."""
+    query = f"SELECT {COLUMNS} FROM entries WHERE id = ?"  # noqa: S608  constants
+    ids = db.execute(selection, {"now": now, "limit": limit}).fetchall()
+    return [entry_of(db.execute(query, id_).fetchone()) for id_ in ids]
+
+
 def _of(db: sqlite3.Connection, launch: OwedLaunch) -> Entry | None:
-    row = db.execute("SELECT body FROM entries WHERE key = ?", (launch.key,)).fetchone()
-    return None if row is None else entry_from_json(row[0])
+    row = db.execute(f"SELECT {COLUMNS} FROM entries WHERE key = ?", (launch.key,)).fetchone()  # noqa: S608  constants
+    return None if row is None else entry_of(row)
 
 
 def _named(db: sqlite3.Connection, entry_id: str) -> Entry:
-    row = db.execute("SELECT body FROM entries WHERE entry_id = ?", (entry_id,)).fetchone()
+    row = db.execute(f"SELECT {COLUMNS} FROM entries WHERE entry_id = ?", (entry_id,)).fetchone()  # noqa: S608  constants
     if row is None:
         raise UnknownEntryError(entry_id)
-    return entry_from_json(row[0])
+    return entry_of(row)
 
 
-def _count(db: sqlite3.Connection, name: str, number: int) -> None:
-    if number:
+def _update(db: sqlite3.Connection, entry: Entry) -> Entry:
+    db.execute(UPDATE, updated(entry))
+    return entry
+
+
+def _number(db: sqlite3.Connection, state: EntryState) -> int:
+    """Count the entries of a state, without going through them."""
+    (number,) = db.execute("SELECT value FROM counters WHERE kind = 'state' AND name = ?", (state,)).fetchone()
+    return int(number)
+
+
+def _count(db: sqlite3.Connection, counted: Iterable[Counted]) -> None:
+    for (kind, name), number in Counter(counted).items():
         db.execute(
-            "INSERT INTO counters (name, value) VALUES (:name, :number) "
-            "ON CONFLICT (name) DO UPDATE SET value = value + :number",
-            {"name": name, "number": number},
+            "INSERT INTO counters (kind, name, value) VALUES (?, ?, ?) "
+            "ON CONFLICT (kind, name) DO UPDATE SET value = value + excluded.value",
+            (kind, name, number),
         )

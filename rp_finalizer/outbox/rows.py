@@ -1,0 +1,140 @@
+"""An entry as a row of a table, both ways.
+
+What queries look for, and what every step changes, are columns; what only belongs to the entry is JSON.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from rp_finalizer.entries import Entry, EntryState, Event, OwedLaunch, Priority
+from rp_finalizer.finish import Attribute
+from rp_finalizer.outcome import ErrorKind
+from rp_finalizer.report import Failure, Report
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+_NAMES = ("entry_id", "key", "uuid", "created_at")
+"""Columns that stay as they are."""
+_CHANGING = (
+    "state",
+    "rank",
+    "visible_at",
+    "updated_at",
+    "alive_at",
+    "attempts",
+    "misses",
+    "generation",
+    "lease_token",
+    "lease_owner",
+    "lease_until",
+    "reason",
+    "launch",
+    "history",
+    "last_error",
+    "report",
+)
+COLUMNS = ", ".join(("entry_id", "created_at", *_CHANGING))
+"""Of a row that `entry_of` reads."""
+INSERT = (
+    f"INSERT INTO entries ({', '.join((*_NAMES, *_CHANGING))}) "  # noqa: S608  constants
+    f"VALUES ({', '.join('?' * len((*_NAMES, *_CHANGING)))})"
+)
+UPDATE = f"UPDATE entries SET {', '.join(f'{name} = ?' for name in _CHANGING)} WHERE entry_id = ?"  # noqa: S608  as above
+
+_PRIORITIES = tuple(Priority)
+
+
+def inserted(entry: Entry) -> tuple[Any, ...]:
+    """Give the values for `INSERT`."""
+    return (entry.entry_id, entry.launch.key, entry.launch.uuid, entry.created_at, *_changing(entry))
+
+
+def updated(entry: Entry) -> tuple[Any, ...]:
+    """Give the values for `UPDATE`."""
+    return (*_changing(entry), entry.entry_id)
+
+
+def entry_of(row: Sequence[Any]) -> Entry:
+    """Read a row of `COLUMNS`."""
+    (
+        entry_id,
+        created_at,
+        state,
+        rank,
+        visible_at,
+        updated_at,
+        alive_at,
+        attempts,
+        misses,
+        generation,
+        lease_token,
+        lease_owner,
+        lease_until,
+        reason,
+        launch,
+        history,
+        last_error,
+        report,
+    ) = row
+    return Entry(
+        entry_id,
+        _launch_of(launch),
+        created_at,
+        updated_at,
+        state=EntryState(state),
+        priority=_PRIORITIES[rank],
+        attempts=attempts,
+        misses=misses,
+        visible_at=visible_at,
+        lease_owner=lease_owner,
+        lease_token=lease_token,
+        lease_until=lease_until,
+        alive_at=alive_at,
+        generation=generation,
+        last_error=None if last_error is None else _failure_of(last_error),
+        reason=reason,
+        report=None if report is None else Report.from_dict(json.loads(report)),
+        history=tuple(Event(*each) for each in json.loads(history)),
+    )
+
+
+def _changing(entry: Entry) -> tuple[Any, ...]:
+    error, report = entry.last_error, entry.report
+    return (
+        entry.state,
+        entry.priority.rank,
+        entry.visible_at,
+        entry.updated_at,
+        entry.alive_at,
+        entry.attempts,
+        entry.misses,
+        entry.generation,
+        entry.lease_token,
+        entry.lease_owner,
+        entry.lease_until,
+        entry.reason,
+        _launch_text(entry.launch),
+        json.dumps([(each.at, each.what, each.detail) for each in entry.history]),
+        None if error is None else json.dumps([error.kind, error.message, error.hint, error.status, error.code]),
+        None if report is None else json.dumps(report.to_dict()),
+    )
+
+
+def _launch_text(launch: OwedLaunch) -> str:
+    attributes = [(each.key, each.value, each.system) for each in launch.attributes]
+    names = (launch.endpoint, launch.project, launch.uuid)
+    return json.dumps([*names, launch.end_ms, launch.status, launch.description, attributes])
+
+
+def _launch_of(text: str) -> OwedLaunch:
+    endpoint, project, uuid, end_ms, status, description, attributes = json.loads(text)
+    told = tuple(Attribute(key, value, system=system) for key, value, system in attributes)
+    return OwedLaunch(endpoint, project, uuid, end_ms, status, description, told)
+
+
+def _failure_of(text: str) -> Failure:
+    kind, message, hint, status, code = json.loads(text)
+    return Failure(ErrorKind(kind), message, hint, status=status, code=code)
