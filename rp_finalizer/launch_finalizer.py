@@ -21,7 +21,8 @@ from rp_finalizer.launch_flights import LaunchFlights
 from rp_finalizer.lifetime import LIFETIME
 from rp_finalizer.outcome import Outcome
 from rp_finalizer.ports import Pending
-from rp_finalizer.publishing import keep_launch, keep_report, warn
+from rp_finalizer.precautions import Precautions
+from rp_finalizer.publishing import keep_report, warn
 from rp_finalizer.report import UNKNOWN, Count, Report
 from rp_finalizer.reportportal.guarding import guard, unguard
 from rp_finalizer.wiring import Search, build_finalizer, configure
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
     from datetime import datetime
 
     from rp_finalizer.closing import Closed
+    from rp_finalizer.outbox_port import Outbox
     from rp_finalizer.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -42,7 +44,8 @@ class LaunchFinalizer:
     `client` is a reportportal-client or any object with some of its methods; without one the launch is named by
     `launch` (uuid or number), the environment or the launch file. `endpoint`, `project` and `api_key` win over what
     the client tells, that over `settings`; without `settings` they are loaded from environment and file. Any setting
-    may be given by name. `search` says where to look for a launch that nothing names; `telling` is told, in sentences,
+    may be given by name. `outbox` keeps what cannot be finished now: a path or URL like the setting's, or an `Outbox`.
+    `search` says where to look for a launch that nothing names; `telling` is told, in sentences,
     what is waited for, and `telling_end` how it ended, each time anew; by default an end that is not well is logged as
     a warning. Raises `SettingsError` when a setting is wrong, or when there is no client and no connection.
 
@@ -58,12 +61,14 @@ class LaunchFinalizer:
         project: str | None = None,
         api_key: str | None = None,
         settings: Settings | None = None,
+        outbox: str | Path | Outbox | None = None,
         telling: Callable[[str], None] = logger.info,
         telling_end: Callable[[Report], None] = warn,
         search: Search | None = None,
         **overrides: Any,
     ) -> None:
-        given = {"endpoint": endpoint, "project": project, "api_key": api_key}
+        named, kept = (outbox, None) if isinstance(outbox, str | Path) else (None, outbox)
+        given = {"endpoint": endpoint, "project": project, "api_key": api_key, "outbox": named}
         overrides |= {name: value for name, value in given.items() if value is not None}
         self.settings = configure(client, settings, overrides)
         if client is None:
@@ -72,7 +77,8 @@ class LaunchFinalizer:
         telling = _told_by(telling)
         found = search or Search(agent_files=None if client is not None else Path())
         self._finalizer = build_finalizer(client, launch, self.settings, self._stop, telling, found)
-        self._flights = LaunchFlights(self._finalizer, self._reopened)
+        self._precautions = Precautions(self.settings, self._finalizer.target, kept)
+        self._flights = LaunchFlights(self._finalizer, self._reopened, self._precautions.settle)
         self._ended = False
         self._ending = Ending(self.settings.grace, self._stop, self.terminate, telling)
         self._report: Report | None = None
@@ -220,6 +226,7 @@ class LaunchFinalizer:
         if self._calls is not None:
             unguard(self._client, self._calls)
         LIFETIME.leave(self._ending)
+        self._precautions.end()
 
     def watch(self) -> Self:
         """See to the launch from here on, whatever ends the process; give it back. `terminate` ends that.
@@ -227,13 +234,19 @@ class LaunchFinalizer:
         Ends that leave the process a chance: its exit, and SIGTERM, SIGINT and SIGHUP in the main thread. Blocks and
         guards do this by themselves. Does nothing where the setting `signals` is false, and in a forked child.
         """
-        if self.settings.signals and not self._flights.foreign:
+        if self._flights.foreign:
+            return self
+        if self.settings.signals:
             LIFETIME.enter(self._ending)
+        uuid = self.started(0.0)
+        if uuid is not None and self._finalizer.client is not None and self._finalizer.client.owns_launch:
+            self._precautions.launch_started(uuid)
         return self
 
     def _unwatch_when_ended(self) -> None:
-        if self._ended:
+        if self._ended and not self._flights.foreign:
             LIFETIME.leave(self._ending)
+            self._precautions.end()
 
     def started(self, timeout: float) -> str | None:
         """Give the uuid of the client's launch, waiting so many seconds at most for the answer to its start.
@@ -293,7 +306,7 @@ class LaunchFinalizer:
 
     def _launch_started(self, uuid: str) -> None:
         if not self._flights.foreign:
-            keep_launch(uuid, self.settings.launch_file)
+            self._precautions.launch_started(uuid)
 
     def _guarded_start(self, *, rerun: bool) -> None:
         """Take note that the guarded client has started a launch, perhaps after it was terminated."""

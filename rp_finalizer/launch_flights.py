@@ -22,8 +22,12 @@ if TYPE_CHECKING:
 class LaunchFlights:
     """Ends each launch once, whoever asks how often; a launch that is started again is ended again."""
 
-    def __init__(self, finalizer: Finalizer, reopened: Callable[[], None]) -> None:
+    def __init__(
+        self, finalizer: Finalizer, reopened: Callable[[], None], settle: Callable[[Report, Finish], Report]
+    ) -> None:
         self._finalizer = finalizer
+        self._settle = settle
+        """Keeps for later what is not finished."""
         self._reopened = reopened
         """Is told that the client is in use again."""
         self._flights: SingleFlight[Report] = SingleFlight(lambda report: report.latches)
@@ -68,7 +72,8 @@ class LaunchFlights:
         def work() -> Report:
             try:
                 rerun = self._starts.rerun(key)
-                return self._finalizer.finalize(finish, deadline, force_stop=force_stop, rerun=rerun)
+                report = self._finalizer.finalize(finish, deadline, force_stop=force_stop, rerun=rerun)
+                return self._settle(report, finish)
             finally:
                 self._finalizer.release()
 

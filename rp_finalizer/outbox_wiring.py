@@ -5,17 +5,22 @@ from __future__ import annotations
 import time
 from functools import cache
 from pathlib import Path
+from shlex import quote
 from typing import TYPE_CHECKING
 
-from rp_finalizer.settings.kinds import SQLITE
+from rp_finalizer.settings.kinds import MEMORY, OFF, SQLITE
+from rp_finalizer.settling import Patience
 
 if TYPE_CHECKING:
+    from collections.abc import Mapping
+
     from rp_finalizer.outbox.memory import MemoryOutbox
     from rp_finalizer.outbox_port import Outbox
     from rp_finalizer.settings import Settings
 
 FILE = "outbox.db"
 """The file's name in the folder where the system keeps a user's state."""
+_CONTAINER_MARKS = ("/.dockerenv", "/run/.containerenv")
 
 
 def open_outbox(settings: Settings, *, patience: float = 30.0) -> Outbox | None:
@@ -23,22 +28,49 @@ def open_outbox(settings: Settings, *, patience: float = 30.0) -> Outbox | None:
 
     `patience`: seconds that a lock held by others is waited for.
     """
-    match settings.outbox:
-        case "off":
-            return None
-        case "memory:":
-            return _in_memory(settings.outbox_size)
+    if settings.outbox == OFF:
+        return None
+    if settings.outbox == MEMORY:
+        return _in_memory(settings.outbox_size)
     from rp_finalizer.outbox.sqlite import SqliteOutbox  # noqa: PLC0415  SQLite, for who needs it
 
-    return SqliteOutbox(_path(settings), size=settings.outbox_size, patience=patience)
+    return SqliteOutbox(path_of(settings), size=settings.outbox_size, patience=patience)
 
 
-def _path(settings: Settings) -> Path:
+def path_of(settings: Settings) -> Path:
+    """Give the path of an outbox that is a file."""
     if settings.outbox is not None:
         return Path(settings.outbox.removeprefix(SQLITE))
     from platformdirs import user_state_path  # noqa: PLC0415  where nobody has named a place
 
     return user_state_path("rp-finalizer", appauthor=False) / FILE
+
+
+def files_of(settings: Settings) -> list[Path]:
+    """Give the files that change with every entry; none where the outbox is no file."""
+    if settings.outbox in {OFF, MEMORY}:
+        return []
+    path = path_of(settings)
+    return [path, path.with_name(f"{path.name}-wal")]
+
+
+def patience_of(settings: Settings) -> Patience:
+    """Say how long an entry is tried."""
+    return Patience(settings.entry_attempts, settings.entry_retry_max, settings.entry_max_age)
+
+
+def drain_command(settings: Settings) -> str:
+    """Give the command that works off this outbox, as whoever reads it can run it."""
+    if settings.outbox is None or settings.origin("outbox").startswith("environment variable"):
+        return "rp-finalize drain"
+    return f"rp-finalize drain --outbox {quote(settings.outbox)}"
+
+
+def short_lived(environ: Mapping[str, str]) -> str | None:
+    """Name what this process runs in where its files are thrown away at the end; None where nothing says so."""
+    if environ.get("KUBERNETES_SERVICE_HOST") or any(Path(each).exists() for each in _CONTAINER_MARKS):
+        return "this container"
+    return "this CI job" if environ.get("CI", "").lower() in {"true", "1"} else None
 
 
 @cache

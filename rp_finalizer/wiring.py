@@ -17,6 +17,8 @@ from rp_finalizer.errors import SettingsError
 from rp_finalizer.failures import failure_of, tries
 from rp_finalizer.finalizer import Finalizer, Target
 from rp_finalizer.launch import LaunchRef
+from rp_finalizer.outbox.launch_source import OutboxSource
+from rp_finalizer.outbox_wiring import open_outbox
 from rp_finalizer.ports import LaunchQuery, Meaning
 from rp_finalizer.reportportal.client_kinds import adapt, connection_of
 from rp_finalizer.reportportal.credentials import ApiKey, PasswordGrant
@@ -80,6 +82,8 @@ class Search:
     A file that has not changed since names an earlier run's launch, and the environment somebody else's: neither
     counts. What the run printed comes first then.
     """
+    since: float | None = None
+    """When that run began, in seconds since the epoch: the outbox's entries before it are others'."""
 
 
 def build_finalizer(
@@ -177,6 +181,9 @@ def _last_resorts(settings: Settings, search: Search, api: RestApi | None, retry
         path = settings.launch_file
         file = [LaunchFileSource(path)] if path is not None and search.before.changed(path) else []
         sources = [*log, *file, *agents]
+    outbox = open_outbox(settings) if search.agent_files is not None else None
+    if outbox is not None and settings.endpoint is not None and settings.project is not None:
+        sources.append(OutboxSource(outbox, str(settings.endpoint), settings.project, search.since))
     if search.name is not None and api is not None:
         sources.append(ServerSource(api, retry, LaunchQuery(name=search.name)))
     return sources

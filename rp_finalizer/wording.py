@@ -150,7 +150,7 @@ def block(report: Report, *, mend: str | None = None) -> list[Line]:
         lines += _reason(report.error, "bad" if report.outcome is Outcome.FAILED else "warning")
     advice, command = _advice(report)
     command = command and (mend or command)
-    if report.entry or not command or not any(command in line.text for line in lines):
+    if not command or not any(command in line.text for line in lines):
         lines += _lines(": ".join(part for part in (advice, command) if part))
     return lines
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import gc
 import os
+from itertools import count
 from typing import TYPE_CHECKING
 
 import pytest
@@ -14,6 +15,7 @@ from tests.support.fault_proxy import FaultProxy
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
+    from pathlib import Path
 
 os.environ["AGENT_NO_ANALYTICS"] = "1"
 
@@ -39,6 +41,18 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
         set_current(None)  # the client library remembers a thread's last client
         gc.collect()
     return done
+
+
+@pytest.fixture(scope="session")
+def state_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """Give a new folder for each test, as often as it is asked; none is made."""
+    return (tmp_path_factory.mktemp("state") / str(number) for number in count())
+
+
+@pytest.fixture(autouse=True)
+def own_state(state_folders: Iterator[Path], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Give each test, and the processes it starts, an outbox of its own."""
+    monkeypatch.setenv("XDG_STATE_HOME", str(next(state_folders)))
 
 
 @pytest.fixture(scope="session")

@@ -17,6 +17,7 @@ from rp_finalizer.launch_finalizer import LaunchFinalizer
 from rp_finalizer.launch_lines import LaunchFinder
 from rp_finalizer.publishing import leave_to_caller
 from rp_finalizer.reportportal.launch_sources import PrintedLaunches, read_output
+from rp_finalizer.settings.kinds import OFF
 from rp_finalizer.wiring import Search
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ if TYPE_CHECKING:
     help="Take the launch in progress that has this name, if there is one only.",
 )
 @click.option("--stop", "force_stop", is_flag=True, help="End it by the server's stop call: at once, as STOPPED.")
+@click.option("--no-defer", is_flag=True, help="Keep nothing in the outbox: what is not finished now is left.")
 @click.option("--dry-run", is_flag=True, help="Say which launch would be finished, and why that one. Sends nothing.")
 @common_options
 def command(
@@ -60,16 +62,17 @@ def command(
     name: str | None,
     *,
     force_stop: bool,
+    no_defer: bool,
     dry_run: bool,
 ) -> int:
     """Finish one launch, read it back, and tell what became of it.
 
     LAUNCH is a uuid or a number; without it the launch is taken from RP_LAUNCH_UUID, RP_LAUNCH_ID, LAUNCH_UUID, the
-    launch file, the files of JavaScript agents in this folder, the log, or the server, in this order.
+    launch file, the files of JavaScript agents in this folder, the log, the outbox, or the server, in this order.
     """
     if launch is not None:
         LaunchRef.parse(launch)
-    settings = common.settings()
+    settings = common.settings(outbox=OFF if no_defer else None)
     settings.require_connection()
     interruption: Interrupted | None = None
     with interruptible():

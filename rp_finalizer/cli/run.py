@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -13,6 +14,7 @@ from rp_finalizer.cli.exits import DONE, FAILED
 from rp_finalizer.cli.options import Common, common_options, not_empty
 from rp_finalizer.errors import SettingsError
 from rp_finalizer.finish import FINISH_STATUSES
+from rp_finalizer.outbox_wiring import files_of
 from rp_finalizer.reportportal.run_files import FileStates, agent_files
 
 if TYPE_CHECKING:
@@ -67,8 +69,8 @@ def command(
     # Windows has none of what is imported here.
     from rp_finalizer.child_process import CannotStartError, Supervision  # noqa: PLC0415
 
-    files = [*agent_files(Path()), *([] if settings.launch_file is None else [settings.launch_file])]
-    before = FileStates.of(files)
+    launch_file = [] if settings.launch_file is None else [settings.launch_file]
+    before = FileStates.of([*agent_files(Path()), *launch_file, *files_of(settings)])
     sys.stdout.flush()
     sys.stderr.flush()
     try:
@@ -109,10 +111,11 @@ def _see_to(
     """Wait for the command's end, and finish what it opened."""
     for reason in child.unseen:
         click.echo(f"rp-finalize: what is printed cannot be looked through: {reason}", err=True)
+    begun = time.time()
     ending = child.wait(_import_ahead)
     from rp_finalizer.cli.run_finish import Run, finish_launches  # noqa: PLC0415  the command does not wait for it
 
-    run = Run(ending, before, status, name, missing)
+    run = Run(ending, before, begun, status, name, missing)
     reports = finish_launches(run, settings, common, child.interrupted)
     common.tell_no_more()
     child.deliver_rest()

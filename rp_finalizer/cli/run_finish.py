@@ -16,6 +16,7 @@ import click
 from rp_finalizer.cli.exits import Interrupted, interruptible
 from rp_finalizer.errors import BadLaunchError
 from rp_finalizer.launch import LaunchRef
+from rp_finalizer.outbox_wiring import files_of
 from rp_finalizer.outcome import ErrorKind, Outcome, Source
 from rp_finalizer.publishing import leave_to_caller
 from rp_finalizer.report import Failure, Report, ReportedLaunch
@@ -54,6 +55,8 @@ class Run:
     ending: Ending
     before: FileStates
     """The files that may name a launch, as they were when it began."""
+    begun: float
+    """When that was, in seconds since the epoch."""
     status: str | None
     """To be sent in any case."""
     name: str | None
@@ -119,7 +122,8 @@ def _may_be_found(run: Run, settings: Settings) -> bool:
     """Tell whether anything but the output may name a launch: to look there costs more than a short command."""
     from rp_finalizer.reportportal.run_files import agent_files  # noqa: PLC0415
 
-    files = [*agent_files(Path()), *([] if settings.launch_file is None else [settings.launch_file])]
+    launch_file = [] if settings.launch_file is None else [settings.launch_file]
+    files = [*agent_files(Path()), *launch_file, *files_of(settings)]
     return run.name is not None or any(run.before.changed(each) for each in files)
 
 
@@ -174,11 +178,11 @@ class _Finishing:
         from rp_finalizer.wiring import Search  # noqa: PLC0415  as above
 
         settings = self._settings.replace(report_file="none")
-        before, name = self._run.before, self._run.name
+        before, begun, name = self._run.before, self._run.begun, self._run.name
         searches: list[tuple[str | None, Search]] = [
             (uuid, Search(log=PrintedLaunches(_OUTPUT, (uuid,)), before=before)) for uuid in self._printed
         ]
-        for uuid, search in searches or [(None, Search(agent_files=Path(), name=name, before=before))]:
+        for uuid, search in searches or [(None, Search(agent_files=Path(), name=name, before=before, since=begun))]:
             yield (
                 uuid,
                 LaunchFinalizer(settings=settings, telling=self._tell, telling_end=leave_to_caller, search=search),
