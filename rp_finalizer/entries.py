@@ -152,12 +152,17 @@ class Entry:
             alive_at=now,
         )
 
-    def claimed(self, owner: str, lease: float, now: float, *, early: bool = False) -> Self:
+    def claimed(
+        self, owner: str, lease: float, now: float, *, early: bool = False, instead_of: str | None = None
+    ) -> Self:
         """Have a worker hold it for so many seconds; the attempt counts from here, also when the worker dies.
 
-        `early` takes one that waits for its time, too, but none that somebody holds.
+        `early` takes one that waits for its time, too, but none that somebody holds, unless that is `instead_of` whom
+        it is taken.
         """
-        self._demand(self.due(now) or (early and self.state is EntryState.READY), "claim")
+        waiting = early and self.state is EntryState.READY
+        orphaned = self.state.held and instead_of is not None and self.lease_owner == instead_of
+        self._demand(waiting or orphaned or self.due(now), "claim")
         what = "claimed" if self.state is EntryState.READY else f"taken over from {self.lease_owner}"
         return replace(self._leased(EntryState.LEASED, owner, lease, now, what), attempts=self.attempts + 1)
 

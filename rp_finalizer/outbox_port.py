@@ -93,10 +93,11 @@ class Outbox(Protocol):
         """Take up to `limit` entries that are due, the most urgent first, for so many seconds each."""
         ...
 
-    def take(self, entry_id: str, owner: str, lease: float) -> Entry:
+    def take(self, entry_id: str, owner: str, lease: float, *, instead_of: str | None = None) -> Entry:
         """Take this very entry, due or not, for so many seconds.
 
-        Raises `EntryStateError` where somebody holds it, or nothing is owed any more.
+        `instead_of` names a holder that is known to be dead: from that one it is taken at once. Raises
+        `EntryStateError` where somebody else holds it, or nothing is owed any more.
         """
         ...
 

@@ -64,11 +64,11 @@ class MemoryOutbox:
             self._counters.update(RECOVERED for each in due if each.state.held)
             return [self._keep(each.claimed(owner, lease, now)) for each in due]
 
-    def take(self, entry_id: str, owner: str, lease: float) -> Entry:
+    def take(self, entry_id: str, owner: str, lease: float, *, instead_of: str | None = None) -> Entry:
         """Take this very entry."""
 
         def taken(entry: Entry, now: float) -> Entry:
-            claimed = entry.claimed(owner, lease, now, early=True)
+            claimed = entry.claimed(owner, lease, now, early=True, instead_of=instead_of)
             self._counters[RECOVERED] += entry.state.held
             return claimed
 

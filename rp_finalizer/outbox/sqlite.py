@@ -97,12 +97,12 @@ class SqliteOutbox:
 
         return self._transaction(work)
 
-    def take(self, entry_id: str, owner: str, lease: float) -> Entry:
+    def take(self, entry_id: str, owner: str, lease: float, *, instead_of: str | None = None) -> Entry:
         """Take this very entry."""
 
         def work(db: sqlite3.Connection, now: float) -> Entry:
             entry = _named(db, entry_id)
-            claimed = _update(db, entry.claimed(owner, lease, now, early=True))
+            claimed = _update(db, entry.claimed(owner, lease, now, early=True, instead_of=instead_of))
             _count(db, [RECOVERED] if entry.state.held else [])
             return claimed
 

@@ -285,6 +285,17 @@ def test_one_entry_is_taken_before_its_time(outbox: Outbox, clock: Time) -> None
         outbox.take("nothing", "another", LEASE)
 
 
+def test_what_a_dead_holder_held_is_taken_at_once(outbox: Outbox) -> None:
+    """Who knows that a run is dead need not wait for its lease, and takes nothing from anybody else."""
+    run = outbox.open(launch(), "run 1", LEASE)
+    with pytest.raises(EntryStateError):
+        outbox.take(run.entry_id, "drain", LEASE, instead_of="run 2")
+    taken = outbox.take(run.entry_id, "drain", LEASE, instead_of="run 1")
+    assert (taken.state, taken.lease_owner) == (EntryState.LEASED, "drain")
+    with pytest.raises(LeaseLostError):
+        outbox.renew(run.entry_id, run.lease_token, LEASE)
+
+
 def test_a_run_completes_its_own_entry(outbox: Outbox) -> None:
     """The healthy end leaves nothing owed."""
     opened = outbox.open(launch(), "run", LEASE)
