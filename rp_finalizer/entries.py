@@ -106,7 +106,7 @@ class Entry:
     misses: int = 0
     """Tries in a row that the server said nothing to, or that were not made because it says nothing."""
     visible_at: float = 0.0
-    """Not before: a delay, a wait after a failure, and the end of a lease are one thing."""
+    """Not before: a delay, a wait after a failure, and the end of a lease are one thing. Of what is over: its end."""
     lease_owner: str | None = None
     lease_token: int = 0
     """Grows with every lease: what carries an older one changes nothing."""
@@ -221,8 +221,7 @@ class Entry:
     def revived(self, now: float) -> Self:
         """Make a dead one ready again, with all its attempts before it and its history behind it."""
         self._demand(self.state is EntryState.DEAD, "retry")
-        revived = self._released(EntryState.READY, now, "revived")
-        return replace(revived, attempts=0, misses=0, visible_at=now, reason=None)
+        return replace(self._released(EntryState.READY, now, "revived"), attempts=0, misses=0, reason=None)
 
     def _to_finish(self, launch: OwedLaunch | None) -> OwedLaunch:
         """Give what the launch is to be finished with from now on; it stays the same launch."""
@@ -243,7 +242,7 @@ class Entry:
         )
 
     def _released(self, state: EntryState, now: float, what: str, detail: str = "") -> Self:
-        return replace(self._noted(now, what, detail), state=state, lease_owner=None, lease_until=None)
+        return replace(self._noted(now, what, detail), state=state, visible_at=now, lease_owner=None, lease_until=None)
 
     def _noted(self, now: float, what: str, detail: str) -> Self:
         history = (*self.history, Event(now, what, detail))[-LONGEST_HISTORY:]

@@ -16,7 +16,7 @@ from rp_finalizer.report import Failure, Report
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_NAMES = ("entry_id", "key", "uuid", "created_at")
+_NAMES = ("entry_id", "key", "created_at")
 """Columns that stay as they are."""
 _CHANGING = (
     "state",
@@ -47,9 +47,19 @@ UPDATE = f"UPDATE entries SET {', '.join(f'{name} = ?' for name in _CHANGING)} W
 _PRIORITIES = tuple(Priority)
 
 
+def key_of(launch: OwedLaunch) -> str:
+    """Name a launch among all, so that those of one uuid stand together."""
+    return f"{launch.uuid}#{launch.endpoint}#{launch.project}"
+
+
+def launch_keys(uuid: str) -> tuple[str, str]:
+    """Give the bounds between which the keys of a uuid's launches stand."""
+    return f"{uuid}#", f"{uuid}{chr(ord('#') + 1)}"
+
+
 def inserted(entry: Entry) -> tuple[Any, ...]:
     """Give the values for `INSERT`."""
-    return (entry.entry_id, entry.launch.key, entry.launch.uuid, entry.created_at, *_changing(entry))
+    return (entry.entry_id, key_of(entry.launch), entry.created_at, *_changing(entry))
 
 
 def updated(entry: Entry) -> tuple[Any, ...]:

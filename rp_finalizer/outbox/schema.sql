@@ -2,11 +2,10 @@
 CREATE TABLE entries (
     id          INTEGER PRIMARY KEY,
     entry_id    TEXT NOT NULL UNIQUE,
-    key         TEXT NOT NULL UNIQUE, -- endpoint, project and launch
-    uuid        TEXT NOT NULL,        -- the launch's
+    key         TEXT NOT NULL UNIQUE, -- launch, endpoint and project
     state       TEXT NOT NULL,        -- open ready leased done dead
     rank        INTEGER NOT NULL,     -- of its priority, 0 is the most urgent
-    visible_at  REAL NOT NULL,        -- not before
+    visible_at  REAL NOT NULL,        -- not before; of what is over: its end
     updated_at  REAL NOT NULL,
     created_at  REAL NOT NULL,
     alive_at    REAL,                 -- its run's last sign of life
@@ -23,21 +22,21 @@ CREATE TABLE entries (
     report      TEXT
 );
 
-CREATE INDEX of_launch ON entries (uuid);
 -- Each state's and priority's entries stand in the order in which they come due: the first of each are compared.
 CREATE INDEX in_turn ON entries (state, rank, visible_at);
-CREATE INDEX in_state ON entries (state, updated_at);
 
--- What is counted: entries by state; events, errors and durations since the outbox was made.
+-- What is counted: entries by state; events, errors and durations since the outbox was made. The clock's latest value
+-- tells whether it went back.
 CREATE TABLE counters (
-    kind  TEXT NOT NULL, -- state event error latency
+    kind  TEXT NOT NULL, -- clock state event error latency
     name  TEXT NOT NULL,
-    value INTEGER NOT NULL,
+    value NUMERIC NOT NULL,
     PRIMARY KEY (kind, name)
 ) WITHOUT ROWID;
 
-INSERT INTO counters (kind, name, value)
-VALUES ('state', 'open', 0), ('state', 'ready', 0), ('state', 'leased', 0), ('state', 'done', 0), ('state', 'dead', 0);
+INSERT INTO counters (kind, name, value) VALUES
+    ('clock', 'latest', 0),
+    ('state', 'open', 0), ('state', 'ready', 0), ('state', 'leased', 0), ('state', 'done', 0), ('state', 'dead', 0);
 
 CREATE TRIGGER entry_came AFTER INSERT ON entries BEGIN
     UPDATE counters SET value = value + 1 WHERE kind = 'state' AND name = new.state;
