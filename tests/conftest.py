@@ -46,7 +46,8 @@ def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object
 @pytest.fixture(scope="session")
 def state_folders(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """Give a new folder for each test, as often as it is asked; none is made."""
-    return (tmp_path_factory.mktemp("state") / str(number) for number in count())
+    all_of_them = tmp_path_factory.mktemp("state")
+    return (all_of_them / str(number) for number in count())
 
 
 @pytest.fixture(autouse=True)
