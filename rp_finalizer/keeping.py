@@ -51,6 +51,8 @@ class Terms:
     lease: float = 60.0
     priority: Priority = Priority.NORMAL
     patience: Patience = field(default_factory=Patience)
+    keep_done: float = 7 * 86400.0
+    """How long finished entries are kept."""
     drain: str = "rp-finalize drain"
     """The command that works off the outbox."""
     advice: str = ""
@@ -159,6 +161,7 @@ class Keeping:
         entry = self._taken(entry, hold, entry.launch)
         done = _kept(report, entry, f"completed in {self._outbox.name}")
         self._outbox.complete(entry.entry_id, entry.lease_token, done)
+        self._outbox.prune(self._terms.keep_done)
         return done
 
     def _entry(self, uuid: str) -> Entry | None:

@@ -101,6 +101,7 @@ def _build_keeping(settings: Settings, target: Target | None, outbox: Outbox | N
         lease=settings.lease,
         priority=Priority(settings.priority),
         patience=patience_of(settings),
+        keep_done=settings.keep_done,
         drain=drain_command(settings),
         advice=f"{outbox.name} may be gone with {lasts}: keep it for the next one" if lasts else "",
     )

@@ -189,6 +189,15 @@ def test_a_rerun_opens_the_entry_anew(client: RPClient, outbox: SqliteOutbox) ->
     assert (only(outbox).state, only(outbox).generation) == (EntryState.DONE, 2)
 
 
+def test_what_was_finished_long_ago_is_forgotten(client: RPClient, outbox: SqliteOutbox) -> None:
+    """A run that ends well clears away what nobody asks for any more."""
+    with finalizing(client, **settings(outbox)):
+        client.start_launch("first", now_ms())
+    with finalizing(client, **settings(outbox, keep_done=0)):
+        uuid = client.start_launch("second", now_ms())
+    assert {each.launch.uuid for each in outbox.entries()} <= {uuid}
+
+
 def test_a_borrowed_launch_is_its_owners_to_keep(emulator: Emulator, client: RPClient, outbox: SqliteOutbox) -> None:
     """A client that was given its launch writes nothing down."""
     run = start_run(client)
