@@ -25,9 +25,6 @@ if TYPE_CHECKING:
     from rp_finalizer.entries import OwedLaunch
     from rp_finalizer.settings import Settings
 
-_LEAVING = 1.0
-"""Seconds that its first process gets to end, which it does at once."""
-
 logger = logging.getLogger(__name__)
 
 
@@ -37,7 +34,7 @@ class Guardian:
     Nothing raises when that process is gone, or does not listen: the run goes on without it.
     """
 
-    def __init__(self, pipe: int, starter: int) -> None:
+    def __init__(self, pipe: int) -> None:
         self._pipe = pipe
         """Our end; -1 once it is closed."""
         self._identity = _identity(pipe)
@@ -45,7 +42,6 @@ class Guardian:
         self._unsent = b""
         # Reentrant: a signal's handler may end the run while something is being told.
         self._lock = threading.RLock()
-        self._reaper = threading.Thread(target=_reap, args=(starter,), name="rp-finalizer-guardian", daemon=True)
 
     @classmethod
     def start(cls, settings: Settings) -> Self | None:
@@ -67,14 +63,16 @@ class Guardian:
         theirs, ours = os.pipe()
         try:
             os.set_blocking(ours, False)
-            guardian = cls(ours, spawn(theirs))
+            starter = spawn(theirs)
+            guardian = cls(ours)
+            guardian._tell(HELLO, **introduction(settings))
+            # That first process ends in a moment; then nothing is left of it.
+            threading.Thread(target=_await, args=(starter,), name="rp-finalizer-guardian", daemon=True).start()
         except BaseException:
             os.close(ours)
             raise
         finally:
             os.close(theirs)
-        guardian._tell(HELLO, **introduction(settings))
-        guardian._reaper.start()
         return guardian
 
     @property
@@ -110,8 +108,6 @@ class Guardian:
             if self._is_open():
                 os.close(self._pipe)
             self._pipe = -1
-        with suppress(RuntimeError):
-            self._reaper.join(_LEAVING)
 
     def _tell(self, kind: str, **content: Any) -> None:
         if os.getpid() != self._pid:
@@ -148,8 +144,7 @@ def _has_reader(pipe: int) -> bool:
     return not poll.poll(0)
 
 
-def _reap(pid: int) -> None:
-    """Take note of the first process's end, so that nothing is left of it."""
+def _await(pid: int) -> None:
     with suppress(ChildProcessError):
         os.waitpid(pid, 0)
 
