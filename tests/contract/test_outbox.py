@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 from uuid import UUID, uuid4
 
@@ -14,6 +15,7 @@ from rp_finalizer.errors import EntryStateError, LeaseLostError, OutboxError, Un
 from rp_finalizer.finish import Attribute
 from rp_finalizer.outbox.memory import MemoryOutbox
 from rp_finalizer.outbox.sqlite import SqliteOutbox
+from rp_finalizer.outbox_port import CLEARED
 from rp_finalizer.outcome import ErrorKind, Outcome
 from rp_finalizer.report import Failure, Report, ReportedLaunch
 
@@ -389,6 +391,124 @@ def test_entries_are_listed_in_pages(outbox: Outbox) -> None:
     assert len(outbox.entries(EntryState.LEASED)) == 1
 
 
+def test_few_of_many_are_listed_too(opening: Callable[..., Outbox]) -> None:
+    """A state's entries are listed in the same order, however many there are of it and of others."""
+    outbox = opening()
+    for number in range(20):
+        outbox.add(launch(number))
+    held = {each.entry_id for each in outbox.claim("worker", 3, LEASE)}
+    assert [each.entry_id for each in outbox.entries(EntryState.LEASED)] == sorted(held)
+    first, *_ = outbox.entries(EntryState.READY, limit=1)
+    assert first.entry_id not in {each.entry_id for each in outbox.entries(EntryState.READY, after=first.entry_id)}
+
+
+def test_what_is_known_only_at_the_end_is_kept_with_the_entry(outbox: Outbox) -> None:
+    """A run that puts its launch off, or gives it up, says what it is to be finished with: nobody else knows."""
+    ended = launch(end_ms=1_800_000_000_500, status="failed", attributes=(Attribute("os", "linux"),))
+    run = outbox.open(launch(), "run", LEASE)
+    outbox.put_off(run.entry_id, run.lease_token, REFUSED, 0.0, spent=False, launch=ended)
+    claimed = claim_one(outbox)
+    assert claimed.launch == ended
+    outbox.give_up(claimed.entry_id, claimed.lease_token, REFUSED, "no", launch=launch(end_ms=7))
+    assert the_entry(outbox, claimed).launch == launch(end_ms=7)
+    assert outbox.add(launch()).entry_id == run.entry_id
+
+
+def test_an_entry_stays_that_of_its_launch(outbox: Outbox) -> None:
+    """What it is to be finished with may change, which launch that is may not."""
+    run = outbox.open(launch(1), "run", LEASE)
+    with pytest.raises(ValueError, match="not of"):
+        outbox.put_off(run.entry_id, run.lease_token, None, 0.0, launch=launch(2))
+    assert the_entry(outbox, run) == run
+
+
+def test_runs_that_let_the_lease_run_out_are_overdue(outbox: Outbox, clock: Time) -> None:
+    """Only runs, only those whose lease has run out, those first that have been silent for longest."""
+    outbox.add(launch(9))
+    outbox.claim("worker", 1, LEASE)
+    late = outbox.open(launch(1), "late", 2 * LEASE)
+    latest = outbox.open(launch(2), "latest", LEASE)
+    outbox.open(launch(3), "alive", 3 * LEASE)
+    assert outbox.overdue() == []
+    clock.pass_(2 * LEASE)
+    assert outbox.overdue() == [latest, late]
+    assert outbox.overdue(limit=1) == [latest]
+    outbox.renew(latest.entry_id, latest.lease_token, LEASE)
+    assert outbox.overdue() == [late]
+
+
+def test_the_queue_tells_whose_turn_it_is(outbox: Outbox, clock: Time) -> None:
+    """What is due, in the order in which it is claimed afterwards, and nothing that waits for its time."""
+    for number, priority in enumerate([*Priority, *Priority]):
+        outbox.add(launch(number), priority=priority, delay=float(number % 3))
+    outbox.add(launch(50), delay=30.0)
+    clock.pass_(3.0)
+    queued = outbox.queue()
+    assert len(queued) == 8
+    assert outbox.queue(limit=2) == queued[:2]
+    assert [each.entry_id for each in outbox.claim("worker", 10, LEASE)] == [each.entry_id for each in queued]
+    assert outbox.queue() == []
+
+
+def test_who_works_on_what_is_told(outbox: Outbox, clock: Time) -> None:
+    """Held by workers, with since when; neither a run's own entry nor one whose worker has been silent too long."""
+    outbox.open(launch(1), "run", LEASE)
+    for number in (2, 3):
+        outbox.add(launch(number))
+    clock.pass_(1.0)
+    silent = outbox.claim("silent", 1, LEASE / 2)
+    (busy,) = outbox.claim("busy", 1, LEASE)
+    assert outbox.active() == [*silent, busy]
+    assert busy.held_since == NOW + 1.0
+    clock.pass_(LEASE / 2)
+    outbox.renew(busy.entry_id, busy.lease_token, LEASE)
+    (active,) = outbox.active()
+    assert (active.lease_owner, active.held_since) == ("busy", NOW + 1.0)
+
+
+def test_what_is_cleared_becomes_dead_letters_that_can_be_revived(outbox: Outbox) -> None:
+    """What is ready, due or not; never what a run or a worker holds, nor what is over."""
+    held = outbox.open(launch(1), "run", LEASE)
+    outbox.add(launch(2))
+    outbox.add(launch(3), delay=900.0)
+    assert outbox.clear() == 2
+    assert outbox.clear() == 0
+    dead = outbox.entries(EntryState.DEAD)
+    assert {each.reason for each in dead} == {CLEARED}
+    assert the_entry(outbox, held) == held
+    assert outbox.statistics().counters["dead"] == 2
+    assert outbox.retry(dead[0].entry_id).state is EntryState.READY
+
+
+def test_durations_and_errors_are_counted(outbox: Outbox) -> None:
+    """What finalizations took, and what they failed of, whoever made them."""
+    for number in range(4):
+        outbox.add(launch(number))
+    assert outbox.statistics().percentiles is None
+    assert outbox.statistics().success_rate is None
+    slow, quick, refused, dead = outbox.claim("worker", 4, LEASE)
+    outbox.complete(slow.entry_id, slow.lease_token, replace(FINISHED, seconds=20.0))
+    outbox.complete(quick.entry_id, quick.lease_token, replace(FINISHED, seconds=0.1))
+    outbox.put_off(refused.entry_id, refused.lease_token, REFUSED, 1.0)
+    outbox.give_up(dead.entry_id, dead.lease_token, replace(REFUSED, kind=ErrorKind.REJECTED), "no")
+    held = outbox.statistics()
+    assert held.percentiles == pytest.approx((0.1, 20.0, 20.0), rel=0.03)
+    assert held.errors == {"unavailable": 1, "rejected": 1}
+    assert held.success_rate == 0.5
+
+
+def test_tries_that_the_server_said_nothing_to_are_counted_until_it_answers(outbox: Outbox) -> None:
+    """They cost no attempt, and still make the waits grow."""
+    outbox.add(launch())
+    for misses in range(3):
+        held = claim_one(outbox)
+        assert (held.attempts, held.misses) == (1, misses)
+        outbox.put_off(held.entry_id, held.lease_token, REFUSED, 0.0, spent=False)
+    held = claim_one(outbox)
+    outbox.put_off(held.entry_id, held.lease_token, REFUSED, 0.0, spent=True)
+    assert claim_one(outbox).misses == 0
+
+
 def test_a_clock_that_goes_back_makes_nobody_wait_for_ever(outbox: Outbox, clock: Time) -> None:
     """What was put off, or held, until a time that is far away now is due at once."""
     clock.pass_(1_000_000)
@@ -398,6 +518,7 @@ def test_a_clock_that_goes_back_makes_nobody_wait_for_ever(outbox: Outbox, clock
     outbox.put_off(first.entry_id, first.lease_token, REFUSED, 900.0)
     clock.pass_(-1_000_000)
     assert outbox.next_due() == 0.0
+    assert outbox.statistics().due == len(outbox.queue()) == 2
     assert len(outbox.claim("worker", 2, LEASE)) == 2
 
 

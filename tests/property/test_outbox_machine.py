@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import tempfile
-from dataclasses import dataclass
+from collections import Counter
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -78,12 +79,15 @@ class Histories(RuleBasedStateMachine):
         assert len(others) == len(claimed)
         return multiple(*((each, others[each.launch.uuid]) for each in claimed if each.launch.uuid in others))
 
-    @rule(both=consumes(held), spent=st.booleans(), wait=SECONDS)
-    def put_off(self, both: tuple[Entry, Entry], spent: bool, wait: float) -> None:  # noqa: FBT001  hypothesis
+    @rule(both=consumes(held), spent=st.booleans(), wait=SECONDS, end=st.none() | st.integers(1, 9))
+    def put_off(self, both: tuple[Entry, Entry], spent: bool, wait: float, end: int | None) -> None:  # noqa: FBT001  hypothesis
         for entry, outbox in zip(both, self.outboxes, strict=True):
             holds = _holds(outbox, entry)
-            done = _tried(partial(outbox.put_off, entry.entry_id, entry.lease_token, REFUSED, wait, spent=spent))
-            assert done == holds
+            launch = None if end is None else replace(entry.launch, end_ms=end)
+            put_off = partial(outbox.put_off, entry.entry_id, entry.lease_token, REFUSED, wait)
+            assert _tried(partial(put_off, spent=spent, launch=launch)) == holds
+            (after,) = outbox.find(entry.entry_id)
+            assert not holds or end is None or after.launch.end_ms == end
 
     @rule(both=consumes(held))
     def complete(self, both: tuple[Entry, Entry]) -> None:
@@ -91,6 +95,19 @@ class Histories(RuleBasedStateMachine):
             holds = _holds(outbox, entry)
             done = _tried(partial(outbox.complete, entry.entry_id, entry.lease_token, Report(Outcome.FINISHED)))
             assert done == holds
+
+    @rule(both=consumes(held))
+    def give_up(self, both: tuple[Entry, Entry]) -> None:
+        for entry, outbox in zip(both, self.outboxes, strict=True):
+            holds = _holds(outbox, entry)
+            assert _tried(partial(outbox.give_up, entry.entry_id, entry.lease_token, REFUSED, "no")) == holds
+
+    @rule()
+    def clear(self) -> None:
+        for outbox in self.outboxes:
+            ready = outbox.statistics().by_state.get(EntryState.READY, 0)
+            assert outbox.clear() == ready
+            assert outbox.entries(EntryState.READY) == []
 
     @rule(both=held, lease=SECONDS)
     def renew(self, both: tuple[Entry, Entry], lease: float) -> None:
@@ -148,6 +165,20 @@ class Histories(RuleBasedStateMachine):
             assert held.owed == sum(1 for each in entries if each.state.owed)
             assert held.due == sum(1 for each in entries if each.due(self.now))
             assert (self.file.next_due() == 0.0) == (held.due > 0)
+            for outbox in self.outboxes:
+                entries = outbox.entries(limit=1000)
+                due = {each.entry_id for each in entries if each.due(self.now)}
+                late = {each.entry_id for each in entries if each.due(self.now) and each.state is EntryState.OPEN}
+                assert {each.entry_id for each in outbox.queue()} == due
+                assert {each.entry_id for each in outbox.overdue()} == late
+
+    @invariant()
+    def states_are_counted_as_they_are(self) -> None:
+        """Keep the counters with the entries."""
+        if hasattr(self, "known"):
+            for outbox in self.outboxes:
+                by_state = Counter(each.state for each in outbox.entries(limit=1000))
+                assert dict(outbox.statistics().by_state) == dict(by_state)
 
 
 def _launch(number: int) -> OwedLaunch:
