@@ -58,8 +58,7 @@ def command(common: Common) -> int:
 
 
 def _checks(common: Common) -> Iterator[Check]:
-    given = {name: getattr(common, name) for name in ("endpoint", "project", "verify_ssl", "timeout")}
-    layers = [from_arguments(given, SLOTS)]
+    layers = [from_arguments(common.places(), SLOTS)]
     problems: tuple[str, ...] = ()
     try:
         if key := common.api_key():

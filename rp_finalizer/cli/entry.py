@@ -10,7 +10,7 @@ import click
 
 from rp_finalizer.cli.exits import SETTINGS, Interrupted
 from rp_finalizer.cli.streams import forgiving_streams
-from rp_finalizer.errors import FinalizerError
+from rp_finalizer.errors import FinalizerError, OutboxError
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +18,11 @@ if TYPE_CHECKING:
 COMMANDS = {
     "finish": "Finish one launch, read it back, and tell what became of it.",
     "run": "Run a test command, and finish the launch it opened, however it ended.",
-    "status": "Show what the server says of a launch.",
+    "drain": "Work off the outbox once, and say what is left.",
+    "worker": "Work off the outbox until stopped.",
+    "status": "Show what the outbox holds, or what the server says of a launch.",
+    "entries": "List, show, add, retry and discard the entries of the outbox.",
+    "sweep": "Find launches that were left in progress on the server, and finish them on request.",
     "doctor": "Check all that a finish needs, and say how to mend what fails.",
     "emulator": "Run a ReportPortal-compatible server on this machine.",
     "demo": "Watch launches lose their processes and their server, and be finished all the same.",
@@ -86,6 +90,9 @@ def _run(arguments: list[str]) -> int:
     except click.ClickException as error:
         _complain(error.format_message(), "see --help", as_json=as_json)
         return SETTINGS
+    except OutboxError as error:
+        _complain(str(error), error.mend, as_json=as_json, kind="outbox")
+        return SETTINGS
     except FinalizerError as error:
         _complain(str(error), "correct what is named, and run the command again", as_json=as_json)
         return SETTINGS
@@ -97,11 +104,14 @@ def _run(arguments: list[str]) -> int:
     return result if isinstance(result, int) else 0
 
 
-def _complain(message: str, hint: str, *, as_json: bool, usage: click.UsageError | None = None) -> None:
+def _complain(
+    message: str, hint: str, *, as_json: bool, usage: click.UsageError | None = None, kind: str = "settings"
+) -> None:
     if as_json:
         from rp_finalizer.cli.output import print_json, settings_error  # noqa: PLC0415  not needed for --help
+        from rp_finalizer.outcome import ErrorKind  # noqa: PLC0415  as above
 
-        print_json({"schema": 1, "error": settings_error(message, hint)})
+        print_json({"schema": 1, "error": settings_error(message, hint, ErrorKind(kind))})
     if usage is not None and usage.ctx is not None:
         click.echo(usage.ctx.get_usage(), err=True)
     for line in message.splitlines():

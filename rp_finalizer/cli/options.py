@@ -25,12 +25,19 @@ _OPTIONS = (
     click.option("--api-key-env", metavar="NAME", help="Variable that holds the API key. [RP_API_KEY]"),
     click.option("--verify-ssl", metavar="true|false|FILE", help="Check the server's certificate. [RP_VERIFY_SSL]"),
     click.option("--timeout", metavar="SECONDS", help="For the whole finalization. [RP_FINALIZER_TIMEOUT]"),
+    click.option(
+        "--outbox", metavar="FILE|URL|off", help="Where launches still to be finished are kept. [RP_FINALIZER_OUTBOX]"
+    ),
     click.option("--config", metavar="FILE", help="Settings, in place of the nearest pyproject.toml."),
     click.option("-v", "--verbose", count=True, help="Tell each step; twice: and all that is logged."),
     click.option("-q", "--quiet", is_flag=True, help="Tell nothing but errors."),
     click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout, all else on stderr."),
     click.option("--no-color", is_flag=True, help="No colours. [NO_COLOR]"),
 )
+
+
+_LONGEST = 1e10
+"""Seconds, some centuries: more is a mistake, or no number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +49,7 @@ class Common:
     api_key_env: str | None
     verify_ssl: str | None
     timeout: str | None
+    outbox: str | None
     config: str | None
     verbose: int
     quiet: bool
@@ -49,18 +57,15 @@ class Common:
     no_color: bool
 
     def settings(self, **arguments: Any) -> Settings:
-        """Load the settings, these options first. Raises `SettingsError`."""
+        """Load the settings, what a command gives first, then these options. Raises `SettingsError`."""
         from rp_finalizer.settings import Settings  # noqa: PLC0415  not needed for --help
 
-        return Settings.load(
-            config=self.config,
-            endpoint=self.endpoint,
-            project=self.project,
-            api_key=self.api_key(),
-            verify_ssl=self.verify_ssl,
-            timeout=self.timeout,
-            **arguments,
-        )
+        given = {name: value for name, value in arguments.items() if value is not None}
+        return Settings.load(config=self.config, **{**self.places(), "api_key": self.api_key(), **given})
+
+    def places(self) -> dict[str, str | None]:
+        """Give the options that are settings, all but the key."""
+        return {name: getattr(self, name) for name in ("endpoint", "project", "verify_ssl", "timeout", "outbox")}
 
     def tell(self, sentence: str) -> None:
         """Show what is waited for, on a terminal only; the next sentence takes its place."""
@@ -81,6 +86,21 @@ class Common:
         if not key:
             raise SettingsError(f"--api-key-env names {self.api_key_env}, which is not set or empty: put the key there")
         return key
+
+
+def duration(ctx: click.Context, param: click.Parameter, value: str | None) -> float | None:
+    """Read a duration like 900, 15m, 2h or 7d, in seconds."""
+    if value is None:
+        return None
+    from rp_finalizer.settings.kinds import seconds_of  # noqa: PLC0415  not needed for --help
+
+    try:
+        seconds = seconds_of(value)
+    except ValueError:
+        seconds = -1.0
+    if not 0 <= seconds < _LONGEST:
+        raise click.BadParameter(f"{value!r} is no duration like 900, 15m, 2h or 7d", ctx, param)
+    return seconds
 
 
 def not_empty(ctx: click.Context, param: click.Parameter, value: str | None) -> str | None:

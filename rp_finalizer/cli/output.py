@@ -21,9 +21,14 @@ def print_json(document: dict[str, Any]) -> None:
     click.echo(json.dumps(document, ensure_ascii=False))
 
 
-def settings_error(message: str, hint: str) -> dict[str, Any]:
+def settings_error(message: str, hint: str, kind: ErrorKind = ErrorKind.SETTINGS) -> dict[str, Any]:
     """Give a usage or settings error in the form of a report's `error`."""
-    return {"kind": ErrorKind.SETTINGS.value, "status": None, "code": None, "message": message, "hint": hint}
+    return {"kind": kind.value, "status": None, "code": None, "message": message, "hint": hint}
+
+
+def failure_document(failure: Failure) -> dict[str, Any]:
+    """Give a failure in the form of a report's `error`."""
+    return {name: getattr(failure, name) for name in ("kind", "status", "code", "message", "hint")}
 
 
 def headline(launch: ReportedLaunch) -> str:

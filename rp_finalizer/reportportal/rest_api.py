@@ -6,7 +6,7 @@ import time
 from typing import TYPE_CHECKING, Any, Literal
 
 from rp_finalizer.ports import Meaning
-from rp_finalizer.reportportal.answers import Expected, read_answer
+from rp_finalizer.reportportal.answers import Expected, read_answer, read_refusal
 
 if TYPE_CHECKING:
     from rp_finalizer.deadline import Deadline
@@ -75,6 +75,18 @@ class RestApi:
         }
         segments = ("launch", "mode") if debug else ("launch",)
         return self._call("GET", "v1", segments, Expected.LAUNCHES, deadline, params=filters)
+
+    def whose_key(self, deadline: Deadline) -> str | Answer:
+        """Give the login of the key's user, or the answer that says why there is none."""
+        # Only who asks for this needs it: no test run does.
+        from rp_finalizer.reportportal.diagnosis.server_checks import read_account  # noqa: PLC0415
+
+        token = self._credentials.token(deadline)
+        if not isinstance(token, str):
+            return token
+        reply = self._transport.send("GET", self._endpoint.api("users"), deadline, token=token)
+        account = read_account(reply)
+        return account.login if account else read_refusal(reply, time.time(), self._credentials.masked)
 
     def save_logs(self, parts: list[tuple[str, Any]], deadline: Deadline) -> Answer:
         """Put a batch of logs, in the client's own multipart form, into the queue."""

@@ -27,7 +27,8 @@ FOREIGN_FLAGS = {"--reportportal", "--rp-rerun"}
 def flags_of(name: str) -> set[str]:
     command = cli.get_command(click.Context(cli), name)
     assert command is not None
-    return {flag for option in command.params for flag in option.opts}
+    parts = [command, *(command.commands.values() if isinstance(command, click.Group) else ())]
+    return {flag for part in parts for option in part.params for flag in option.opts}
 
 
 def in_code(pattern: str) -> set[str]:

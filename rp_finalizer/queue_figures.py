@@ -1,0 +1,96 @@
+"""What an outbox holds and what was done with it, as plain objects: for `status`, for files of metrics, for an API.
+
+Times are seconds since the epoch, durations seconds.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from rp_finalizer.draining import all_entries
+from rp_finalizer.entries import EntryState
+from rp_finalizer.outbox_port import COUNTERS
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from rp_finalizer.entries import Entry
+    from rp_finalizer.outbox_port import Outbox, Statistics
+
+SHOWN = 100
+"""Entries of a list, unless more are asked for."""
+
+
+def status_body(outbox: Outbox, *, max_concurrent: int | None = None, limit: int = SHOWN) -> dict[str, Any]:
+    """Say what waits and what is worked on; `max_concurrent` is that of the worker that asks, None where none does."""
+    body = _counts(outbox.statistics().by_state, max_concurrent)
+    queue = [_queued(entry, position) for position, entry in enumerate(waiting(outbox, limit), start=1)]
+    return {**body, "queue": queue, "active": [_active(entry) for entry in outbox.active(limit)]}
+
+
+def empty_status_body() -> dict[str, Any]:
+    """Say the same of an outbox that was never used."""
+    return {**_counts({}, None), "queue": [], "active": []}
+
+
+def waiting(outbox: Outbox, limit: int) -> list[Entry]:
+    """Give the entries that wait, in the order in which they will be claimed as things stand."""
+    due = outbox.queue(limit)
+    if len(due) < limit:
+        known = {entry.entry_id for entry in due}
+        later = (entry for entry in all_entries(outbox, EntryState.READY) if entry.entry_id not in known)
+        due += sorted(later, key=lambda entry: entry.visible_at)[: limit - len(due)]
+    return due
+
+
+def statistics_body(
+    now: Statistics, at_start: Statistics, *, running: bool, max_concurrent: int, check_interval: float
+) -> dict[str, Any]:
+    """Say what was done, since the outbox was made and since a worker started."""
+    latency = now.percentiles
+    return {
+        "is_running": running,
+        "max_concurrent": max_concurrent,
+        "check_interval": check_interval,
+        "counters": {name: now.counters.get(name, 0) for name in COUNTERS},
+        "since_start": {name: now.counters.get(name, 0) - at_start.counters.get(name, 0) for name in COUNTERS},
+        "success_rate": now.success_rate,
+        "latency": None if latency is None else latency._asdict(),
+        "errors": dict(now.errors),
+        "owed": now.owed,
+        "due": now.due,
+    }
+
+
+def _counts(held: Mapping[EntryState, int], max_concurrent: int | None) -> dict[str, Any]:
+    active_count = held.get(EntryState.LEASED, 0)
+    return {
+        "active_count": active_count,
+        "queued_count": held.get(EntryState.READY, 0),
+        "open_count": held.get(EntryState.OPEN, 0),
+        "done_count": held.get(EntryState.DONE, 0),
+        "dead_count": held.get(EntryState.DEAD, 0),
+        "max_concurrent": max_concurrent,
+        "is_under_limit": None if max_concurrent is None else active_count < max_concurrent,
+    }
+
+
+def _queued(entry: Entry, position: int) -> dict[str, Any]:
+    return {
+        "entry_id": entry.entry_id,
+        "launch_uuid": entry.launch.uuid,
+        "priority": entry.priority.value,
+        "queue_position": position,
+        "queued_at": entry.created_at,
+        "attempts": entry.attempts,
+    }
+
+
+def _active(entry: Entry) -> dict[str, Any]:
+    return {
+        "entry_id": entry.entry_id,
+        "launch_uuid": entry.launch.uuid,
+        "worker": entry.lease_owner,
+        "started_at": entry.held_since,
+        "attempts": entry.attempts,
+    }
