@@ -2,8 +2,14 @@
 
 from __future__ import annotations
 
+import threading
+from collections import defaultdict
 from dataclasses import dataclass
 from math import inf
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 @dataclass(slots=True)
@@ -16,18 +22,27 @@ class Circuit:
     longest: float = 120.0
     _failures: int = 0
     _open_until: float = -inf
+    _trying: bool = False
+    """Whether somebody tries, after the time was over, whether there is an answer again."""
 
     def allows(self, now: float) -> bool:
-        """Tell whether to ask: always while it is closed, and once more when the time is over."""
-        return now >= self._open_until
+        """Tell whether to ask: always while it is closed; when the time is over one may, and the others wait for it."""
+        if self._open_until == -inf:
+            return True
+        return now >= self._open_until and not self._trying
 
     def remaining(self, now: float) -> float:
-        """Give the seconds until it allows to ask again."""
-        return max(0.0, self._open_until - now)
+        """Give the seconds until it may allow to ask again."""
+        return self.first if self._trying else max(0.0, self._open_until - now)
+
+    def asked(self) -> None:
+        """Take note that somebody asks."""
+        self._trying = self._open_until > -inf
 
     def failed(self, now: float) -> None:
         """Take note of a failure."""
         self._failures += 1
+        self._trying = False
         further = self._failures - self.failures_before
         if further >= 0:
             # Capped before it is a number without end.
@@ -37,3 +52,38 @@ class Circuit:
         """Take note of an answer, whatever it says."""
         self._failures = 0
         self._open_until = -inf
+        self._trying = False
+
+    def learned_nothing(self) -> None:
+        """Take note that whoever asked cannot say whether there was an answer."""
+        self._trying = False
+
+
+class Circuits:
+    """Circuits by name, for several threads."""
+
+    def __init__(self, make: Callable[[], Circuit] = Circuit) -> None:
+        self._lock = threading.Lock()
+        self._circuits: defaultdict[str, Circuit] = defaultdict(make)
+
+    def enter(self, names: tuple[str, ...], now: float) -> float | None:
+        """Ask for leave of all of these: None means to go ahead, and to `tell`; else the seconds to wait."""
+        with self._lock:
+            circuits = [self._circuits[name] for name in names]
+            if all(circuit.allows(now) for circuit in circuits):
+                for circuit in circuits:
+                    circuit.asked()
+                return None
+            return max(circuit.remaining(now) for circuit in circuits)
+
+    def tell(self, name: str, now: float, *, answered: bool | None) -> None:
+        """Say what came of it; None where that is not known."""
+        with self._lock:
+            circuit = self._circuits[name]
+            match answered:
+                case True:
+                    circuit.succeeded()
+                case False:
+                    circuit.failed(now)
+                case None:
+                    circuit.learned_nothing()

@@ -195,7 +195,8 @@ class Entry:
             launch=self._to_finish(launch),
             visible_at=now + wait,
             attempts=self.attempts - given_back,
-            misses=0 if spent else self.misses + 1,
+            # What is handed back at once was not tried.
+            misses=0 if spent else self.misses + (wait > 0),
             last_error=error or self.last_error,
         )
 

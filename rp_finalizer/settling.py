@@ -16,6 +16,7 @@ FIRST_WAIT = 1.0
 """Seconds until an entry is tried again for the first time; doubled by every further failure."""
 
 _AWAY = frozenset({ErrorKind.UNAVAILABLE, ErrorKind.TIMEOUT})
+_KEYS = frozenset({ErrorKind.SETTINGS, ErrorKind.UNAUTHORIZED, ErrorKind.FORBIDDEN})
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,7 +39,7 @@ class PutOff:
 
     wait: float
     spent: bool
-    """Whether ReportPortal itself answered, so that the attempt counts."""
+    """Whether ReportPortal itself answered whoever may finish it, so that the attempt counts."""
     error: Failure | None = None
 
 
@@ -53,22 +54,41 @@ class GivenUp:
 Settlement = Completed | PutOff | GivenUp
 
 
-def settle(entry: Entry, report: Report, patience: Patience, now: float, chance: float) -> Settlement:
-    """Decide; `now` is in seconds since the epoch, and `chance`, from 0 to 1, places the wait in its range."""
+def settle(
+    entry: Entry, report: Report, patience: Patience, now: float, chance: float, *, others: bool = False
+) -> Settlement:
+    """Decide; `now` is in seconds since the epoch, and `chance`, from 0 to 1, places the wait in its range.
+
+    `others`: whether the launch is another process's, whose key was its own. A key that is missing here, or refused,
+    says nothing of the launch then: somebody with the right one finishes it.
+    """
     error = report.error
     if report.outcome in {Outcome.FINISHED, Outcome.ALREADY_FINISHED}:
         return Completed()
-    if report.outcome is Outcome.FAILED and error is not None and error.kind.permanent:
+    ours = others and lacks_key(report)
+    if report.outcome is Outcome.FAILED and error is not None and error.kind.permanent and not ours:
         return GivenUp(f"the server refuses for good: {error.message}", error)
-    spent = not unanswered(report)
+    spent = not (ours or unanswered(report))
     if spent and entry.attempts >= patience.attempts:
         return GivenUp(f"not finished after {entry.attempts} attempts", error)
     if now - entry.created_at > patience.longest_age:
         return GivenUp(f"not finished in {patience.longest_age / 86400:g} days", error)
-    return PutOff(exponential(max(1, entry.attempts), FIRST_WAIT, patience.longest_wait, chance), spent, error)
+    return PutOff(next_wait(entry, patience, chance), spent, error)
+
+
+def next_wait(entry: Entry, patience: Patience, chance: float) -> float:
+    """Give the seconds until an entry that was tried again is tried once more, whoever or whatever it failed of."""
+    tries = max(1, entry.attempts + entry.misses)
+    return exponential(tries, FIRST_WAIT, patience.longest_wait, chance)
 
 
 def unanswered(report: Report) -> bool:
     """Tell whether ReportPortal itself said nothing: nobody answered, or somebody between us and it."""
     error = report.error
     return report.outcome is Outcome.FAILED and error is not None and error.kind in _AWAY and error.code is None
+
+
+def lacks_key(report: Report) -> bool:
+    """Tell whether whoever worked on it has no key for it, or not the right one."""
+    error = report.error
+    return report.outcome is Outcome.FAILED and error is not None and error.kind in _KEYS

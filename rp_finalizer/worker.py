@@ -4,16 +4,29 @@ from __future__ import annotations
 
 import logging
 import threading
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from functools import partial
 from math import inf
 from typing import TYPE_CHECKING
 
-from rp_finalizer.backoff import exponential
-from rp_finalizer.circuit import Circuit
+from rp_finalizer.circuit import Circuits
 from rp_finalizer.deadline import Deadline, Limit
-from rp_finalizer.errors import LeaseLostError, OutboxError
-from rp_finalizer.settling import FIRST_WAIT, Completed, GivenUp, Patience, PutOff, Settlement, settle, unanswered
+from rp_finalizer.errors import LeaseLostError, OutboxError, UnknownEntryError
+from rp_finalizer.hands import Hands
+from rp_finalizer.holders import alive as process_alive
+from rp_finalizer.outcome import ErrorKind
+from rp_finalizer.settling import (
+    Completed,
+    GivenUp,
+    Patience,
+    PutOff,
+    Settlement,
+    lacks_key,
+    next_wait,
+    settle,
+    unanswered,
+)
+from rp_finalizer.watchdog import Watchdog
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -25,6 +38,8 @@ if TYPE_CHECKING:
 
 HEARTBEATS = 3
 """How often a lease is renewed in the time that it lasts."""
+_BREATH = 0.05
+"""Seconds until a worker looks again that found nothing where something was due: others were faster."""
 
 logger = logging.getLogger(__name__)
 
@@ -40,6 +55,8 @@ class Pace:
     """Launches a second, at most."""
     look: float = 1.0
     """How long others' new entries may wait to be seen."""
+    margin: float = 5.0
+    """How long after its time an entry is let go that somebody still works on: he does not heed his deadline."""
 
 
 @dataclass(slots=True)
@@ -48,7 +65,10 @@ class _Job:
 
     entry: Entry
     limit: Limit
-    """Ends the work at once: when the lease is lost, or its time is over."""
+    """Ends the work at once: when the lease is lost."""
+    renewed_at: float
+    begun_at: float | None = None
+    """None while it waits for its turn; times are monotonic."""
 
 
 @dataclass(slots=True)
@@ -56,17 +76,20 @@ class Tally:
     """What a worker did."""
 
     reports: list[Report] = field(default_factory=list)
+    """Of a worker that works an outbox off once; of one that works on for ever they would fill the memory."""
     completed: int = 0
     put_off: int = 0
     given_up: int = 0
+    let_go: int = 0
+    """Entries that somebody worked on for too long; their leases run out."""
+    lost: int = 0
+    """Entries that were somebody else's when they were to be settled."""
 
-    def count(self, decided: Settlement, report: Report | None) -> None:
+    def count(self, decided: Settlement) -> None:
         """Add what became of one entry."""
         self.completed += isinstance(decided, Completed)
         self.put_off += isinstance(decided, PutOff)
         self.given_up += isinstance(decided, GivenUp)
-        if report is not None:
-            self.reports.append(report)
 
 
 class Worker:
@@ -74,6 +97,7 @@ class Worker:
 
     `finish` finishes the launch of an entry within a deadline and reports; what it raises is an unexpected error, and
     puts the entry off. Settings that are missing for an entry, a key for instance, are its business: it reports them.
+    `alive` tells whether a holder's process still runs (see `Watchdog`).
     """
 
     def __init__(
@@ -86,6 +110,7 @@ class Worker:
         chance: Callable[[], float],
         pace: Pace | None = None,
         patience: Patience | None = None,
+        alive: Callable[[str], bool | None] = process_alive,
     ) -> None:
         self._outbox = outbox
         self._finish = finish
@@ -97,66 +122,90 @@ class Worker:
         self._stop = threading.Event()
         self._changed = threading.Condition()
         self._jobs: dict[str, _Job] = {}
-        self._circuits: dict[str, Circuit] = {}
+        self._circuits = Circuits()
+        self._told: set[str] = set()
         self._next_start = -inf
+        self._once = False
+        self.watchdog = Watchdog(outbox, alive, self._pace.lease)
         self.tally = Tally()
 
     def stop(self) -> None:
-        """Take nothing new; what is worked on comes to its end."""
+        """Take nothing new; what is worked on comes to its end, what was only claimed is handed back."""
         self._stop.set()
         with self._changed:
             self._changed.notify_all()
 
     def run(self, *, once: bool = False) -> Tally:
-        """Work until `stop`; with `once` only until nothing is due and nothing is worked on. Raises `OutboxError`."""
-        heart = threading.Thread(target=self._beat, name="rp-finalizer-heartbeat", daemon=True)
-        ended = self._ended = threading.Event()
+        """Work until `stop`; with `once` only until nothing is due and nothing is worked on. Raises `OutboxError`.
+
+        It comes back when what was worked on has come to its end, or was let go.
+        """
+        self._once = once
+        hands = Hands("rp-finalizer-worker")
+        ended = threading.Event()
+        heart = threading.Thread(target=self._beat, args=(ended,), name="rp-finalizer-heartbeat", daemon=True)
         heart.start()
         try:
-            with ThreadPoolExecutor(self._pace.concurrency, "rp-finalizer-worker") as pool:
-                while not self._stop.is_set():
-                    taken = self._claim()
-                    for entry in taken:
-                        self._start(pool, entry)
-                    if once and not taken and not self._jobs:
-                        break
-                    self._wait(taken=bool(taken))
+            while not self._stop.is_set():
+                due = self._outbox.next_due()
+                taken = self._claim() if due == 0.0 else []
+                for entry in taken:
+                    self._start(hands, entry)
+                if once and not taken and not self._jobs:
+                    break
+                self._wait(taken, due)
         finally:
+            with self._changed:
+                self._changed.wait_for(lambda: not self._jobs)
             ended.set()
             heart.join()
+            hands.leave()
         return self.tally
 
     def _claim(self) -> list[Entry]:
+        """Take what is due, but from no run of this host that lives."""
         with self._changed:
             free = self._pace.concurrency - len(self._jobs)
-        return self._outbox.claim(self._owner, free, self._pace.lease) if free else []
+        if not free:
+            return []
+        self.watchdog.look()
+        return self._outbox.claim(self._owner, free, self._pace.lease)
 
-    def _start(self, pool: ThreadPoolExecutor, entry: Entry) -> None:
-        job = _Job(entry, Limit())
+    def _start(self, hands: Hands, entry: Entry) -> None:
+        job = _Job(entry, Limit(), self._clock.monotonic())
         with self._changed:
             self._jobs[entry.entry_id] = job
-        pool.submit(self._work, job)
+        hands.give(partial(self._work, job))
 
-    def _wait(self, *, taken: bool) -> None:
+    def _wait(self, taken: list[Entry], due: float | None) -> None:
         """Wait for a free slot or for something to be due; entries of others are seen within `look`."""
-        due = None if taken else self._outbox.next_due()
-        seconds = self._pace.look if due is None else min(due, self._pace.look)
         with self._changed:
             full = len(self._jobs) >= self._pace.concurrency
-            if not self._stop.is_set() and (full or seconds > 0):
-                self._changed.wait(self._pace.look if full else seconds)
+            if self._stop.is_set() or (taken and not full):
+                return
+            seconds = self._pace.look if due is None or full else min(max(due, _BREATH), self._pace.look)
+            self._changed.wait(seconds)
 
     def _work(self, job: _Job) -> None:
+        entry, report = job.entry, None
+        decided: Settlement
         try:
-            self._keep(job.entry, *self._attempt(job))
-        except LeaseLostError as error:
-            logger.warning("%s", error)
-        except OutboxError:
-            # The lease runs out by itself, and the entry is claimed again.
-            logger.exception("an entry could not be settled")
+            decided, report = self._attempt(job)
+        except Exception:
+            logger.exception("launch %s could not be seen to", entry.launch.uuid)
+            self._learn(entry, None)
+            decided = PutOff(next_wait(entry, self._patience, self._chance()), spent=True)
+        with self._changed:
+            if self._jobs.get(entry.entry_id) is not job:
+                logger.warning("launch %s was seen to far too late; that is nobody's any more", entry.launch.uuid)
+                return
+            # From here on it is not let go: the outbox has a patience of its own.
+            job.begun_at = None
+        try:
+            self._keep(entry, decided, report)
         finally:
             with self._changed:
-                del self._jobs[job.entry.entry_id]
+                del self._jobs[entry.entry_id]
                 self._changed.notify_all()
 
     def _attempt(self, job: _Job) -> tuple[Settlement, Report | None]:
@@ -164,25 +213,58 @@ class Worker:
         entry, patience = job.entry, self._patience
         if entry.attempts > patience.attempts:
             return GivenUp(f"{patience.attempts} workers came to their end over it"), None
-        circuit = self._circuits.setdefault(entry.launch.endpoint, Circuit())
         self._keep_rate()
+        if self._stop.is_set():
+            return PutOff(0.0, spent=False), None
         now = self._clock.monotonic()
-        if self._stop.is_set() or not circuit.allows(now):
-            return PutOff(circuit.remaining(now), spent=False), None
-        try:
-            report = self._finish(entry, Deadline.after(self._pace.entry_timeout, now, job.limit))
-        except Exception:
-            logger.exception("launch %s could not be seen to", entry.launch.uuid)
-            return PutOff(
-                exponential(entry.attempts, FIRST_WAIT, patience.longest_wait, self._chance()), spent=True
-            ), None
-        if unanswered(report):
-            circuit.failed(self._clock.monotonic())
-        else:
-            circuit.succeeded()
-        return settle(entry, report, patience, self._clock.epoch(), self._chance()), report
+        wait = self._circuits.enter(_circuits(entry), now)
+        if wait is not None:
+            return PutOff(max(wait, next_wait(entry, patience, self._chance())), spent=False), None
+        job.begun_at = now
+        report = self._finish(entry, Deadline.after(self._pace.entry_timeout, now, job.limit))
+        self._learn(entry, report)
+        self._tell_of_key(entry, report)
+        return settle(entry, report, patience, self._clock.epoch(), self._chance(), others=True), report
+
+    def _learn(self, entry: Entry, report: Report | None) -> None:
+        """Take note of whether the server answered, and whether it takes the key; without a report of nothing."""
+        server, project = _circuits(entry)
+        now = self._clock.monotonic()
+        error = None if report is None else report.error
+        unknown = report is None or (error is not None and error.kind is ErrorKind.SETTINGS)
+        away = report is not None and unanswered(report)
+        refused = error is not None and error.kind is ErrorKind.UNAUTHORIZED
+        self._circuits.tell(server, now, answered=None if unknown else not away)
+        self._circuits.tell(project, now, answered=None if unknown or away else not refused)
+
+    def _tell_of_key(self, entry: Entry, report: Report) -> None:
+        """Say once for each project that its key is missing, or not the right one."""
+        _, project = _circuits(entry)
+        if report.error is None or not lacks_key(report):
+            return
+        with self._changed:
+            known = project in self._told
+            self._told.add(project)
+        if not known:
+            logger.warning("launches of %s stay in the outbox: %s", project, report.error.message)
 
     def _keep(self, entry: Entry, decided: Settlement, report: Report | None) -> None:
+        try:
+            self._settle(entry, decided, report)
+        except (LeaseLostError, UnknownEntryError) as error:
+            logger.warning("%s", error)
+            with self._changed:
+                self.tally.lost += 1
+        except OutboxError:
+            # The lease runs out by itself, and the entry is claimed again.
+            logger.exception("an entry could not be settled")
+        else:
+            with self._changed:
+                self.tally.count(decided)
+                if report is not None and self._once:
+                    self.tally.reports.append(report)
+
+    def _settle(self, entry: Entry, decided: Settlement, report: Report | None) -> None:
         outbox, held = self._outbox, (entry.entry_id, entry.lease_token)
         match decided:
             case Completed() if report is not None:
@@ -191,8 +273,6 @@ class Worker:
                 outbox.give_up(*held, error, reason)
             case PutOff(wait, spent, error):
                 outbox.put_off(*held, error, wait, spent=spent)
-        with self._changed:
-            self.tally.count(decided, report)
 
     def _keep_rate(self) -> None:
         """Wait for this launch's turn, where there is a rate."""
@@ -204,15 +284,50 @@ class Worker:
             self._next_start = turn + 1 / self._pace.rate
         self._clock.wait(turn - now, self._stop)
 
-    def _beat(self) -> None:
-        """Renew the leases of what is worked on; what was lost is given up at once."""
-        while not self._ended.wait(self._pace.lease / HEARTBEATS):
+    def _beat(self, ended: threading.Event) -> None:
+        """Renew the leases of what is worked on, and let go of what is worked on for too long."""
+        pace = self._pace
+        longest = pace.entry_timeout + pace.margin
+        every = pace.lease / HEARTBEATS
+        while not ended.wait(min(every, longest) / 2):
+            now = self._clock.monotonic()
             with self._changed:
                 jobs = list(self._jobs.values())
             for job in jobs:
-                try:
-                    self._outbox.renew(job.entry.entry_id, job.entry.lease_token, self._pace.lease)
-                except LeaseLostError:
-                    job.limit.shorten(0.0, self._clock.monotonic())
-                except OutboxError:
-                    logger.exception("a lease could not be renewed")
+                if job.begun_at is not None and now - job.begun_at > longest:
+                    self._let_go(job)
+                elif now - job.renewed_at >= every / 2:
+                    job.renewed_at = now
+                    self._renew(job)
+
+    def _renew(self, job: _Job) -> None:
+        try:
+            self._outbox.renew(job.entry.entry_id, job.entry.lease_token, self._pace.lease)
+        except (LeaseLostError, UnknownEntryError):
+            # Somebody else sees to it, or it was discarded: there is no more to be done here.
+            job.limit.shorten(0.0, self._clock.monotonic())
+        except OutboxError:
+            logger.exception("a lease could not be renewed")
+
+    def _let_go(self, job: _Job) -> None:
+        """Leave an entry to others: whoever works on it does not come back, and its late answer counts for nothing."""
+        entry = job.entry
+        with self._changed:
+            if job.begun_at is None or self._jobs.get(entry.entry_id) is not job:
+                return
+            del self._jobs[entry.entry_id]
+            self.tally.let_go += 1
+            self._changed.notify_all()
+        job.limit.shorten(0.0, self._clock.monotonic())
+        self._circuits.tell(entry.launch.endpoint, self._clock.monotonic(), answered=False)
+        logger.error(
+            "launch %s was worked on for more than %g s; it is left to whoever comes next",
+            entry.launch.uuid,
+            self._pace.entry_timeout + self._pace.margin,
+            extra={"launch_uuid": entry.launch.uuid},
+        )
+
+
+def _circuits(entry: Entry) -> tuple[str, str]:
+    """Name what may fail for many entries at once: the server, and the key for one of its projects."""
+    return entry.launch.endpoint, f"{entry.launch.endpoint}#{entry.launch.project}"

@@ -497,14 +497,18 @@ def test_durations_and_errors_are_counted(outbox: Outbox) -> None:
     assert held.success_rate == 0.5
 
 
-def test_tries_that_the_server_said_nothing_to_are_counted_until_it_answers(outbox: Outbox) -> None:
-    """They cost no attempt, and still make the waits grow."""
+def test_tries_that_the_server_said_nothing_to_are_counted_until_it_answers(outbox: Outbox, clock: Time) -> None:
+    """They cost no attempt, and still make the waits grow; what is handed back at once was not tried."""
     outbox.add(launch())
     for misses in range(3):
         held = claim_one(outbox)
         assert (held.attempts, held.misses) == (1, misses)
-        outbox.put_off(held.entry_id, held.lease_token, REFUSED, 0.0, spent=False)
+        outbox.put_off(held.entry_id, held.lease_token, REFUSED, 1.0, spent=False)
+        clock.pass_(1.0)
     held = claim_one(outbox)
+    outbox.put_off(held.entry_id, held.lease_token, None, 0.0, spent=False)
+    held = claim_one(outbox)
+    assert held.misses == 3
     outbox.put_off(held.entry_id, held.lease_token, REFUSED, 0.0, spent=True)
     assert claim_one(outbox).misses == 0
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from rp_finalizer.circuit import Circuit
+from rp_finalizer.circuit import Circuit, Circuits
 
 
 def circuit(failures: int, at: float = 0.0) -> Circuit:
@@ -39,3 +39,45 @@ def test_an_answer_ends_it_at_once() -> None:
     opened.failed(0.0)
     opened.failed(0.0)
     assert opened.allows(0.0)
+
+
+def test_one_tries_whether_there_is_an_answer_again_and_the_others_wait_for_it() -> None:
+    """A server that still hangs costs one hand, not all of them."""
+    opened = circuit(3)
+    assert opened.allows(10.0)
+    opened.asked()
+    assert not opened.allows(10.0)
+    assert opened.remaining(10.0) > 0
+    opened.failed(11.0)
+    assert opened.remaining(11.0) == 20.0
+    assert opened.allows(31.0)
+
+
+def test_who_tried_and_learned_nothing_leaves_it_to_the_next() -> None:
+    """Nobody waits for ever for one that never asked."""
+    opened = circuit(3)
+    opened.asked()
+    opened.learned_nothing()
+    assert opened.allows(10.0)
+
+
+def test_while_it_is_closed_any_number_may_ask() -> None:
+    """Nobody is held up where everything is well."""
+    closed = circuit(0)
+    closed.asked()
+    assert closed.allows(0.0)
+
+
+def test_leave_is_given_by_all_or_by_none() -> None:
+    """Who is held up by one does not keep others from trying another."""
+    circuits = Circuits(lambda: circuit(0))
+    for _ in range(3):
+        assert circuits.enter(("server", "project"), 0.0) is None
+        circuits.tell("server", 0.0, answered=True)
+        circuits.tell("project", 0.0, answered=False)
+    assert circuits.enter(("server", "project"), 0.0) == 10.0
+    assert circuits.enter(("server", "other"), 0.0) is None
+    assert circuits.enter(("server", "project"), 10.0) is None
+    assert circuits.enter(("server", "project"), 10.0) == 10.0
+    circuits.tell("project", 11.0, answered=None)
+    assert circuits.enter(("server", "project"), 11.0) is None

@@ -16,9 +16,11 @@ PATIENCE = Patience(attempts=10, longest_wait=900.0, longest_age=7 * 86400.0)
 ENTRY = Entry("e", OwedLaunch("https://rp.example.com", "demo", "u"), created_at=NOW, updated_at=NOW, attempts=1)
 
 
-def decided(report: Report, *, attempts: int = 1, age: float = 0.0) -> Settlement:
-    entry = replace(ENTRY, attempts=attempts, created_at=NOW - age)
-    return settle(entry, report, PATIENCE, NOW, chance=0.5)
+def decided(
+    report: Report, *, attempts: int = 1, misses: int = 0, age: float = 0.0, others: bool = False
+) -> Settlement:
+    entry = replace(ENTRY, attempts=attempts, misses=misses, created_at=NOW - age)
+    return settle(entry, report, PATIENCE, NOW, chance=0.5, others=others)
 
 
 def failed(kind: ErrorKind, code: int | None = None) -> Report:
@@ -35,6 +37,27 @@ def test_a_final_launch_completes_its_entry(outcome: Outcome) -> None:
 def test_a_refusal_for_good_makes_a_dead_letter_at_once(kind: ErrorKind) -> None:
     """Trying again is of no use until somebody changes something."""
     assert isinstance(decided(failed(kind, 4001)), GivenUp)
+
+
+@pytest.mark.parametrize("kind", [ErrorKind.REJECTED, ErrorKind.UNKNOWN_PROJECT])
+def test_so_does_one_that_no_other_key_would_change(kind: ErrorKind) -> None:
+    """Whoever works on it, and whosever it is."""
+    assert isinstance(decided(failed(kind, 4001), others=True), GivenUp)
+
+
+@pytest.mark.parametrize("kind", [ErrorKind.SETTINGS, ErrorKind.UNAUTHORIZED, ErrorKind.FORBIDDEN])
+def test_a_key_that_is_not_the_right_one_costs_others_launches_nothing(kind: ErrorKind) -> None:
+    """A worker with no key, or a wrong one, leaves the launch to one with the right one, however often it tries."""
+    settlement = decided(failed(kind, 4003), misses=400, others=True)
+    assert settlement == PutOff(900.0, spent=False, error=failed(kind, 4003).error)
+    assert isinstance(decided(failed(kind, 4003), age=8 * 86400.0, others=True), GivenUp)
+
+
+@pytest.mark.parametrize(("misses", "wait"), [(0, 1.0), (1, 2.0), (5, 32.0), (50, 900.0)])
+def test_an_outage_is_waited_out_in_growing_steps(misses: int, wait: float) -> None:
+    """No attempt is spent, and yet an hour without the server costs a few requests only."""
+    settlement = decided(failed(ErrorKind.UNAVAILABLE), misses=misses)
+    assert settlement == PutOff(wait, spent=False, error=failed(ErrorKind.UNAVAILABLE).error)
 
 
 @pytest.mark.parametrize("kind", [ErrorKind.UNAVAILABLE, ErrorKind.TIMEOUT])

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from math import inf
 from typing import TYPE_CHECKING
 from uuid import UUID
 
 import pytest
 
-from rp_finalizer.entries import Entry, EntryState, OwedLaunch
+from rp_finalizer.entries import Entry, EntryState, OwedLaunch, Priority
 from rp_finalizer.outbox.memory import MemoryOutbox
 from rp_finalizer.outcome import ErrorKind, Outcome
 from rp_finalizer.report import Failure, Report
@@ -26,6 +27,8 @@ FINISHED = Report(Outcome.FINISHED)
 AWAY = Report(Outcome.FAILED, error=Failure(ErrorKind.UNAVAILABLE, "connection refused", "later"))
 REFUSED = Report(Outcome.FAILED, error=Failure(ErrorKind.REJECTED, "400", "no", status=400, code=4001))
 BROKEN = Report(Outcome.FAILED, error=Failure(ErrorKind.UNAVAILABLE, "its own 500", "later", status=500, code=5000))
+NO_KEY = Report(Outcome.FAILED, error=Failure(ErrorKind.SETTINGS, "no key is known", "set one"))
+WRONG_KEY = Report(Outcome.FAILED, error=Failure(ErrorKind.UNAUTHORIZED, "401", "another key", status=401, code=40001))
 LONG = 20.0
 """Seconds in which what is waited for must have happened."""
 
@@ -45,9 +48,12 @@ def worker(
     *,
     pace: Pace | None = None,
     patience: Patience | None = None,
+    alive: Callable[[str], bool | None] = lambda _: None,
 ) -> Worker:
     pace = pace or Pace(concurrency=4, look=0.02)
-    return Worker(outbox, finish, owner="test", clock=SystemClock(), chance=lambda: 0.5, pace=pace, patience=patience)
+    return Worker(
+        outbox, finish, owner="test", clock=SystemClock(), chance=lambda: 0.5, pace=pace, patience=patience, alive=alive
+    )
 
 
 def states(outbox: MemoryOutbox) -> list[EntryState]:
@@ -234,3 +240,113 @@ def test_a_rate_is_kept(outbox: MemoryOutbox) -> None:
     worker(outbox, finish, pace=Pace(rate=20.0, look=0.02)).run(once=True)
     assert max(at) - min(at) >= 3 / 20.0 - 0.02
     assert Pace().rate == inf
+
+
+def test_what_hangs_is_let_go_and_the_others_go_on(outbox: MemoryOutbox, caplog: pytest.LogCaptureFixture) -> None:
+    """One launch whose handling never comes back keeps no other waiting, and is somebody else's in the end."""
+    outbox.add(launch(1), priority=Priority.CRITICAL)
+    outbox.add(launch(2))
+    go_on, late = threading.Event(), threading.Event()
+
+    def finish(entry: Entry, deadline: Deadline) -> Report:  # noqa: ARG001  heeds nothing
+        if entry.launch == launch(1) and entry.attempts == 1:
+            assert go_on.wait(LONG)
+            late.set()
+        return FINISHED
+
+    pace = Pace(concurrency=1, lease=0.3, entry_timeout=0.05, margin=0.05, look=0.02)
+    hanging = worker(outbox, finish, pace=pace)
+    tally = hanging.run(once=True)
+    assert (tally.let_go, tally.completed) == (1, 1)
+    assert "worked on for more than" in caplog.text
+    (stuck,) = outbox.find(launch(1).uuid)
+    assert stuck.state is EntryState.LEASED
+    go_on.set()
+    assert late.wait(LONG)
+    while outbox.next_due():
+        threading.Event().wait(0.01)
+    assert worker(outbox, finish).run(once=True).completed == 1
+    (seen_to,) = outbox.find(launch(1).uuid)
+    assert [event.what for event in seen_to.history] == ["claimed", "taken over from test", "finished"]
+
+
+def test_a_stop_hands_back_what_was_only_claimed(outbox: MemoryOutbox) -> None:
+    """It is due at once for others, and no attempt was spent on it."""
+    for number in range(4):
+        outbox.add(launch(number))
+    begun = threading.Event()
+
+    def finish(entry: Entry, deadline: Deadline) -> Report:  # noqa: ARG001  at once
+        begun.set()
+        return FINISHED
+
+    running = worker(outbox, finish, pace=Pace(concurrency=4, rate=0.001, look=0.02))
+    thread = threading.Thread(target=running.run)
+    thread.start()
+    assert begun.wait(LONG)
+    running.stop()
+    thread.join(LONG)
+    assert not thread.is_alive()
+    left = [each for each in outbox.entries() if each.state is EntryState.READY]
+    assert len(left) == 3
+    assert {(each.attempts, each.misses, each.due(SystemClock().epoch())) for each in left} == {(0, 0, True)}
+
+
+@pytest.mark.parametrize("answer", [NO_KEY, WRONG_KEY], ids=["no key", "wrong key"])
+def test_launches_whose_key_is_not_here_stay_as_they_are(
+    outbox: MemoryOutbox, answer: Report, caplog: pytest.LogCaptureFixture
+) -> None:
+    """No attempt is spent on them; it is told once, and those of other projects are finished."""
+    for number in range(10):
+        outbox.add(launch(number))
+    outbox.add(replace(launch(11), project="other"))
+
+    def finish(entry: Entry, deadline: Deadline) -> Report:  # noqa: ARG001  at once
+        return answer if entry.launch.project == "demo" else FINISHED
+
+    tally = worker(outbox, finish).run(once=True)
+    assert (tally.completed, tally.given_up) == (1, 0)
+    left = [each for each in outbox.entries() if each.state.owed]
+    assert len(left) == 10
+    assert {each.attempts for each in left} == {0}
+    assert caplog.text.count("stay in the outbox") == 1
+
+
+def test_a_server_that_refuses_the_key_is_not_asked_for_every_launch(outbox: MemoryOutbox) -> None:
+    """After a few refusals nothing is sent for a while."""
+    for number in range(20):
+        outbox.add(launch(number))
+    asked: list[str] = []
+
+    def finish(entry: Entry, deadline: Deadline) -> Report:  # noqa: ARG001  at once
+        asked.append(entry.launch.uuid)
+        return WRONG_KEY
+
+    worker(outbox, finish, pace=Pace(concurrency=1, look=0.02)).run(once=True)
+    assert len(asked) == 3
+
+
+def test_a_run_that_lives_keeps_its_launch(outbox: MemoryOutbox) -> None:
+    """Its lease has run out, for the laptop slept: nobody finishes it underneath; that of a dead run is finished."""
+    sleeper, dead = outbox.open(launch(1), "sleeper", 0.0), outbox.open(launch(2), "dead", 0.0)
+
+    working = worker(outbox, lambda *_: FINISHED, alive=lambda holder: holder == "sleeper")
+    assert working.run(once=True).completed == 1
+    assert working.watchdog.renewed == 1
+    assert [each.state for each in outbox.find(sleeper.entry_id)] == [EntryState.OPEN]
+    assert [each.state for each in outbox.find(dead.entry_id)] == [EntryState.DONE]
+    outbox.complete(sleeper.entry_id, sleeper.lease_token, FINISHED)
+
+
+def test_a_worker_that_works_on_for_ever_keeps_no_reports(outbox: MemoryOutbox) -> None:
+    """It counts them."""
+    for number in range(20):
+        outbox.add(launch(number))
+    running = worker(outbox, lambda *_: FINISHED)
+    thread = threading.Thread(target=running.run)
+    thread.start()
+    while outbox.statistics().owed:
+        threading.Event().wait(0.005)
+    running.stop()
+    thread.join(LONG)
+    assert (running.tally.completed, running.tally.reports) == (20, [])
