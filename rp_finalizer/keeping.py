@@ -85,6 +85,26 @@ class Keeping:
             self._started[uuid] = None
             return self._open(uuid)
 
+    def finished(self, uuid: str) -> bool:
+        """Tell whether the outbox knows a launch as finished."""
+        try:
+            entry = self._entry(uuid)
+        except OutboxError as error:
+            logger.warning("launch %s: %s", uuid, error)
+            return False
+        return entry is not None and entry.state is EntryState.DONE
+
+    def let_go(self) -> None:
+        """Leave to others what was begun here and not finished, such as the launch before a client's last one."""
+        with self._lock:
+            started, self._started = self._started, {}
+            for uuid, hold in started.items():
+                try:
+                    if hold is not None:
+                        self._outbox.put_off(hold.entry_id, hold.token, None, 0.0)
+                except (OutboxError, *_LOST) as error:
+                    logger.warning("launch %s: %s", uuid, error)
+
     def renew(self) -> None:
         """Hold on to what is held, and write down what could not be written before."""
         with self._lock:
@@ -178,13 +198,15 @@ class Keeping:
 
     def _deferred(self, report: Report, entry: Entry) -> Report:
         kept = _kept(report, entry, f"kept in {self._outbox.name}")
+        accepted = report.outcome is Outcome.ACCEPTED
         error = kept.error
         if error is not None:
-            hint = (
+            later = (
                 f"kept in the outbox: a later run finishes it, or, when ReportPortal answers again: {self._terms.drain}"
             )
-            error = replace(error, hint="; ".join(each for each in (hint, self._terms.advice) if each))
-        outcome = Outcome.ACCEPTED if report.outcome is Outcome.ACCEPTED else Outcome.DEFERRED
+            told = (error.hint if accepted else "", later, self._terms.advice)
+            error = replace(error, hint="; ".join(each for each in told if each))
+        outcome = Outcome.ACCEPTED if accepted else Outcome.DEFERRED
         return replace(kept, outcome=outcome, error=error)
 
 

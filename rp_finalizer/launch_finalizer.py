@@ -240,7 +240,7 @@ class LaunchFinalizer:
             LIFETIME.enter(self._ending)
         uuid = self.started(0.0)
         if uuid is not None and self._finalizer.client is not None and self._finalizer.client.owns_launch:
-            self._precautions.launch_started(uuid)
+            self._precautions.launch_found(uuid)
         return self
 
     def _unwatch_when_ended(self) -> None:

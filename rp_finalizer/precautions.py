@@ -59,6 +59,11 @@ class Precautions:
                 self._ended = threading.Event()
                 self._begin_renewing(self._ended)
 
+    def launch_found(self, uuid: str) -> None:
+        """See to it for a launch that had begun before anybody looked; not where it has its end already."""
+        if self._keeping is not None and not self._keeping.finished(uuid):
+            self.launch_started(uuid)
+
     def settle(self, report: Report, finish: Finish) -> Report:
         """Keep what is not finished for later, take note of what is, and give the report that tells it."""
         if self._keeping is not None:
@@ -76,6 +81,8 @@ class Precautions:
             if self._guardian is not None:
                 self._guardian.goodbye()
                 self._guardian = None
+        if self._keeping is not None:
+            self._keeping.let_go()
 
     def _begin_renewing(self, ended: threading.Event) -> None:
         try:

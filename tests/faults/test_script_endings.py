@@ -366,7 +366,8 @@ def expect_finished(emulator: Emulator, ended: EndedScript, ending: Ending) -> N
 
 def expect_told(emulator: Emulator, report: Report, kind: ErrorKind) -> None:
     [launch] = emulator.launches()
-    assert report.outcome is Outcome.FAILED
+    assert report.outcome is (Outcome.FAILED if kind.permanent else Outcome.DEFERRED)
+    assert report.entry is not None
     assert report.error is not None
     assert report.error.kind is kind
     assert report.error.message

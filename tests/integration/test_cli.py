@@ -165,10 +165,19 @@ class TestFinish:
 
 
 class TestExitCodes:
-    def test_1_failed(self, run: Run, commands: Commands, fault_proxy: FaultProxy) -> None:
-        """A server that is away exits 1, and the command that finishes the launch later is told."""
+    def test_3_deferred(self, run: Run, commands: Commands, fault_proxy: FaultProxy) -> None:
+        """A server that is away exits 3, and the command that finishes the launch later is told."""
         fault_proxy.set(Refuse())
         command = commands.run("finish", run.uuid, "--endpoint", fault_proxy.url, "--timeout", "0.5")
+        assert command.code == 3
+        assert "not finished; kept to be tried again" in command.out
+        assert f"127.0.0.1:{fault_proxy.port}" in command.out
+        assert "rp-finalize drain" in command.out
+
+    def test_1_failed(self, run: Run, commands: Commands, fault_proxy: FaultProxy) -> None:
+        """Where nothing is to be kept, a server that is away exits 1."""
+        fault_proxy.set(Refuse())
+        command = commands.run("finish", run.uuid, "--no-defer", "--endpoint", fault_proxy.url, "--timeout", "0.5")
         assert command.code == 1
         assert "NOT finished" in command.out
         assert f"127.0.0.1:{fault_proxy.port}" in command.out
@@ -277,7 +286,7 @@ class TestSecrets:
             fault_proxy.set(Refuse())
         asking = commands.with_variables(RP_API_KEY=key, RP_FINALIZER_REPORT_FILE="report.json")
         command = asking.run("finish", run.uuid, "-vv", "--json", "--timeout", "1", "--endpoint", fault_proxy.url)
-        assert command.code == (0 if endpoint == "up" else 1)
+        assert command.code == (0 if endpoint == "up" else 3)
         assert "DEBUG" in command.err
         assert key not in command.out + command.err
         assert key not in (commands.folder / "report.json").read_text(encoding="utf-8")
@@ -323,7 +332,7 @@ class TestSignals:
             command = ended(process)
         assert command.code == 128 + signal.SIGTERM
         report = report_of(command)
-        assert (report.outcome, report.error and report.error.kind) == ("failed", "timeout")
+        assert (report.outcome, report.error and report.error.kind) == ("deferred", "timeout")
         assert report.seconds < 1.5
         assert status_of(emulator, run.uuid) == "IN_PROGRESS"
 

@@ -137,7 +137,7 @@ def test_without_an_outbox_nothing_is_deferred(emulator: Emulator, client: RPCli
     """Switched off, an unfinished launch is `failed`, and nothing is written."""
     start_run(client)
     emulator.add_fault(AWAY)
-    report = LaunchFinalizer(client, **SHORT, outbox="off").finish()
+    report = LaunchFinalizer(client, **SHORT).finish()
     assert (report.outcome, report.entry) == (Outcome.FAILED, None)
     assert report.step(Step.DEFER).result is StepResult.SKIPPED
     assert not outbox.used
@@ -148,7 +148,10 @@ def test_an_outbox_that_cannot_be_used_keeps_no_launch_from_being_finished(
 ) -> None:
     """It is told once, and the launch is finished."""
     (tmp_path / "file").touch()
-    with caplog.at_level(logging.WARNING), finalizing(client, **QUICK, outbox=tmp_path / "file" / "o.db") as finalizer:
+    with (
+        caplog.at_level(logging.WARNING),
+        finalizing(client, **{**QUICK, "outbox": tmp_path / "file" / "o.db"}) as finalizer,
+    ):
         client.start_launch("smoke", now_ms())
     assert finalizer.report is not None
     assert finalizer.report.outcome is Outcome.FINISHED
@@ -160,7 +163,7 @@ def test_an_outbox_that_cannot_keep_what_is_left_is_told(emulator: Emulator, cli
     (tmp_path / "file").touch()
     start_run(client)
     emulator.add_fault(AWAY)
-    report = LaunchFinalizer(client, **SHORT, outbox=tmp_path / "file" / "o.db").finish()
+    report = LaunchFinalizer(client, **{**SHORT, "outbox": tmp_path / "file" / "o.db"}).finish()
     assert (report.outcome, report.entry) == (Outcome.FAILED, None)
     assert report.step(Step.DEFER).result is StepResult.FAILED
     assert report.error is not None
@@ -196,6 +199,17 @@ def test_what_was_finished_long_ago_is_forgotten(client: RPClient, outbox: Sqlit
     with finalizing(client, **settings(outbox, keep_done=0)):
         uuid = client.start_launch("second", now_ms())
     assert {each.launch.uuid for each in outbox.entries()} <= {uuid}
+
+
+def test_a_launch_that_its_client_has_forgotten_is_left_to_others(client: RPClient, outbox: SqliteOutbox) -> None:
+    """A client that starts a second launch before the end of its first one leaves that in the outbox, due at once."""
+    with finalizing(client, **settings(outbox)):
+        first = client.start_launch("first", now_ms())
+        client.start_launch("second", now_ms())
+    states = {each.launch.uuid: each.state for each in outbox.entries()}
+    assert states.pop(str(first)) is EntryState.READY
+    assert list(states.values()) == [EntryState.DONE]
+    assert outbox.next_due() == 0.0
 
 
 def test_a_borrowed_launch_is_its_owners_to_keep(emulator: Emulator, client: RPClient, outbox: SqliteOutbox) -> None:

@@ -220,7 +220,7 @@ class TestServer:
         plain = away.run("run", "--", "sh", "-c", f"{line}; exit 3")
         assert plain.code == 3
         assert "unavailable" in plain.err
-        assert "rp-finalize finish" in plain.err
+        assert "rp-finalize drain" in plain.err
         assert away.run("run", "--", "sh", "-c", line).code == 0
         assert away.run("run", "--strict", "--", "sh", "-c", line).code == 1
 

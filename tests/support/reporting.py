@@ -18,8 +18,8 @@ if TYPE_CHECKING:
 
     from rp_finalizer.emulator import Emulator, ReceivedCall
 
-QUICK: dict[str, Any] = {"timeout": 5.0, "retry_initial": 0.02, "retry_max": 0.1, "stable_for": 0.1}
-"""Settings with waits for tests: retries follow each other at once, a silent queue is given up soon."""
+QUICK: dict[str, Any] = {"timeout": 5.0, "retry_initial": 0.02, "retry_max": 0.1, "stable_for": 0.1, "outbox": "off"}
+"""Settings for tests: retries follow each other at once, a silent queue is given up soon, and nothing is kept."""
 OUR_AGENT = "rp-finalizer"
 """What our own requests name themselves by."""
 UNSENT = 7
