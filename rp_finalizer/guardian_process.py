@@ -90,10 +90,14 @@ def wait(run: Run, orders: Orders) -> bool:
     seen, due, silent = -1, 0.0, False
     while True:
         # Before the pipe: what the run has said last counts.
+        known = silent, bool(orders.hello)
         gone = run.gone(orders, silent=silent)
         if not silent and _listen(orders):
             silent = True
             poll.unregister(_PIPE)
+        if not gone and known != (silent, bool(orders.hello)):
+            # Who the run is, and that it is silent, may tell that it was gone before we came.
+            continue
         if gone or orders.goodbye:
             return gone and not orders.goodbye and bool(orders.launches)
         now, lease = monotonic(), float(orders.hello.get("lease", 0))
