@@ -37,12 +37,14 @@ _LEFT, _UNREADABLE = 1, 2
 
 
 class Run:
-    """The process that this one watches, its parent at first."""
+    """The process that this one watches, its parent at first.
 
-    def __init__(self, pid: int) -> None:
+    `descriptor` gets readable when it ends; None where the system has nothing of that kind.
+    """
+
+    def __init__(self, pid: int, descriptor: int | None) -> None:
         self.pid = pid
-        self.descriptor = _open(pid)
-        """Gets readable when it ends; None where the system has nothing of that kind."""
+        self.descriptor = descriptor
 
     def gone(self, orders: Orders, *, silent: bool) -> bool:
         """Tell whether it has ended; a process that is stopped has not. `silent`: the pipe has ended."""
@@ -61,7 +63,8 @@ class Run:
 def main() -> NoReturn:
     """Be the guardian of the process that started this one. The arguments are not read."""
     os.closerange(_PIPE + 1 + 2, _MANY)
-    run = Run(os.getppid())
+    parent = os.getppid()
+    run = Run(parent, _open(parent))
     if os.fork():
         # Nobody's child from here on.
         os._exit(0)
