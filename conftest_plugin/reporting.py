@@ -71,7 +71,7 @@ class Reporting:
         self._undo.enter_context(bounded_statistics())
         self._undo.enter_context(self._agent.making_clients(self._take_over))
         if self._is_worker:
-            self._settings = self._settings.replace(launch_file="none", report_file="none")
+            self._settings = self._settings.replace(launch_file="none", report_file="none", outbox="off", guardian=False)
         try:
             self._settings = self._settings.under(
                 from_arguments(self._agent.connection(), SLOTS, origin="pytest-reportportal's rp_{name}")

@@ -118,4 +118,4 @@ def test_trouble_is_told_however_quiet_the_run(
     assert ended.code == 0, (ended.out, ended.err)
     told = block_of(ended, on_stderr="no:terminal" in arguments)
     assert "NOT finished" in told
-    assert f"rp-finalize finish {emulator.launches()[0].uuid}" in told
+    assert f"rp-finalize entries retry {emulator.launches()[0].uuid}" in told
