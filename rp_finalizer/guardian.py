@@ -7,6 +7,7 @@ pipe, secrets included, and nothing in its arguments or its environment.
 
 from __future__ import annotations
 
+import _thread
 import logging
 import os
 import select
@@ -63,11 +64,11 @@ class Guardian:
         theirs, ours = os.pipe()
         try:
             os.set_blocking(ours, False)
-            starter = spawn(theirs)
             guardian = cls(ours)
             guardian._tell(HELLO, **introduction(settings))
-            # That first process ends in a moment; then nothing is left of it.
-            threading.Thread(target=_await, args=(starter,), name="rp-finalizer-guardian", daemon=True).start()
+            # Its first process ends in a moment; then nothing is to be left of it. A thread of `threading` would keep
+            # us until it runs.
+            _thread.start_new_thread(_await, (spawn(theirs),))
         except BaseException:
             os.close(ours)
             raise

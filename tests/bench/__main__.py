@@ -24,6 +24,7 @@ def main() -> int:
     from tests.bench import (  # noqa: PLC0415  see `_isolate`
         command_start,
         finish_latency,
+        guardian_cost,
         hanging_server,
         import_cost,
         outbox_rate,
@@ -33,7 +34,16 @@ def main() -> int:
     begun = perf_counter()
     packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
     _say(f"Python {platform.python_version()} on {platform.system()}, {os.cpu_count()} cores; {packages}\n\n\n")
-    for benchmark in (finish_latency, hanging_server, import_cost, command_start, pytest_session, outbox_rate):
+    benchmarks = (
+        finish_latency,
+        hanging_server,
+        import_cost,
+        command_start,
+        pytest_session,
+        outbox_rate,
+        guardian_cost,
+    )
+    for benchmark in benchmarks:
         benchmark.run()
     _say(f"measured in {perf_counter() - begun:.0f} s\n")
     return 0

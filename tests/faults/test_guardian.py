@@ -253,15 +253,15 @@ def test_secrets(emulator: Emulator, tmp_path: Path) -> None:
 
 
 INHERITABLE = """
+import os
 file = os.open("held", os.O_RDWR | os.O_CREAT)
 os.set_inheritable(file, True)
-ready()
 """
 
 
 def test_holds_nothing(emulator: Emulator, tmp_path: Path) -> None:
     """A guardian holds its pipe and the run's process, and no file, terminal or pipe of the run's."""
-    with guarded(tmp_path, emulator.url, INHERITABLE) as run:
+    with guarded(tmp_path, emulator.url, first=INHERITABLE) as run:
         run.wait_for()
         pipe, *others = (name for _, name in sorted(descriptors_of(run.guardian()).items()))
         assert pipe.startswith("pipe:")

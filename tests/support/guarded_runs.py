@@ -108,12 +108,21 @@ class GuardedRun:
 
 @contextmanager
 def guarded(
-    folder: Path, url: str, then: str = WAITING, environ: Mapping[str, str] | None = None, **settings: object
+    folder: Path,
+    url: str,
+    then: str = WAITING,
+    *,
+    first: str = "",
+    environ: Mapping[str, str] | None = None,
+    **settings: object,
 ) -> Iterator[GuardedRun]:
-    """Start a run that opens a launch and then does something, and see to it that nothing is left of it."""
+    """Start a run that opens a launch and then does something, and see to it that nothing is left of it.
+
+    It does something `first`, before it opens the launch.
+    """
     heed_interrupts()
     lines = "".join(f"    {line}\n" for line in then.splitlines())
-    (folder / "run.py").write_text(f"{_PROGRAM}{lines}")
+    (folder / "run.py").write_text(f"{first}\n{_PROGRAM}{lines}")
     variables = {f"RP_FINALIZER_{name.upper()}": str(value) for name, value in {**SETTINGS, **settings}.items()}
     variables |= environ or {}
     with (
