@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from contextlib import ExitStack, contextmanager, nullcontext
 from dataclasses import replace
 from time import monotonic
@@ -10,9 +11,9 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from conftest_plugin.agent import Agent
-from conftest_plugin.summary import write_block, write_line
+from conftest_plugin.summary import worked_off, write_block, write_line
 from conftest_plugin.workers import Workers, hand_over, left_open
-from rp_finalizer.errors import SettingsError
+from rp_finalizer.errors import OutboxError, SettingsError
 from rp_finalizer.finalizer import KEPT_SHARE
 from rp_finalizer.launch_finalizer import LaunchFinalizer
 from rp_finalizer.lifetime import LIFETIME
@@ -28,12 +29,16 @@ from rp_finalizer.reportportal.unsent_requests import tidy_unsent_requests
 from rp_finalizer.setting_sources import from_arguments
 from rp_finalizer.settings import SLOTS
 from rp_finalizer.wiring import knock
+from rp_finalizer.working_off import work_off
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from contextlib import AbstractContextManager
 
     from rp_finalizer.settings import Settings
+    from rp_finalizer.worker import Tally
+
+logger = logging.getLogger(__name__)
 
 _OUTAGE = "rp_finalizer_outage"
 _WORTH_TELLING = 0.5
@@ -57,6 +62,7 @@ class Reporting:
         self._workers = Workers()
         self._report: Report | None = None
         self._left_open = 0
+        self._worked_off: Tally | None = None
         self._ending_since: float | None = None
         self._told_waiting = False
         self._told = False
@@ -71,7 +77,9 @@ class Reporting:
         self._undo.enter_context(bounded_statistics())
         self._undo.enter_context(self._agent.making_clients(self._take_over))
         if self._is_worker:
-            self._settings = self._settings.replace(launch_file="none", report_file="none", outbox="off", guardian=False)
+            self._settings = self._settings.replace(
+                launch_file="none", report_file="none", outbox="off", guardian=False
+            )
         try:
             self._settings = self._settings.under(
                 from_arguments(self._agent.connection(), SLOTS, origin="pytest-reportportal's rp_{name}")
@@ -168,6 +176,8 @@ class Reporting:
                 self._report = self._finalizer.terminate()
                 if self._is_worker:
                     hand_over(self._config, self._report, self._left_open)
+                elif self._report.outcome is Outcome.FINISHED and not self._finalizer.signalled:
+                    self._work_off(self._report)
         finally:
             held = LIFETIME.let_go()
         if held is not None and session.exitstatus in _WELL:
@@ -175,6 +185,13 @@ class Reporting:
         unfinished = self._report is not None and not _good(self._report)
         if self._settings.strict and not self._is_worker and unfinished and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    def _work_off(self, report: Report) -> None:
+        """Finish what earlier runs could not, in what is left of this run's own time."""
+        try:
+            self._worked_off = work_off(self._settings, self._settings.timeout - report.seconds)
+        except OutboxError as error:
+            logger.warning("%s", error)
 
     def end(self) -> None:
         """Finish the launch of a session that came to no end: what begins after the agent may fail."""
@@ -189,6 +206,8 @@ class Reporting:
         notes = [] if self._finalizer is None else self._workers.notes()
         if self._left_open:
             notes.append(left_open(self._left_open))
+        if self._worked_off is not None:
+            notes += worked_off(self._worked_off)
         write_block(self._config, self._report, self._problem, notes)
 
     def close(self) -> None:

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     import pytest
 
     from rp_finalizer.report import Report
+    from rp_finalizer.worker import Tally
 
 TITLE = "ReportPortal"
 
@@ -46,6 +47,22 @@ def write_block(config: pytest.Config, report: Report | None, problem: str | Non
 
         for trouble in tell_github(report, os.environ, lambda text: write_line(config, text)):
             write_line(config, trouble)
+
+
+def worked_off(tally: Tally) -> list[str]:
+    """Say what became of launches that earlier runs had left behind."""
+    parts = []
+    if tally.completed:
+        parts.append(f"{_launches(tally.completed)} of earlier runs finished")
+    if tally.put_off:
+        parts.append(f"{_launches(tally.put_off)} of earlier runs still owed: rp-finalize drain")
+    if tally.given_up:
+        parts.append(f"{_launches(tally.given_up)} of earlier runs given up: rp-finalize entries list --state dead")
+    return parts
+
+
+def _launches(number: int) -> str:
+    return "1 launch" if number == 1 else f"{number} launches"
 
 
 def write_line(config: pytest.Config, text: str) -> None:

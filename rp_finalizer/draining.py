@@ -49,13 +49,16 @@ def choose(
     """Give the ids of those that can be worked on now, the most urgent first, each with the dead holder it had.
 
     That is what waits, due or not, and what nobody holds any more: the lease is over, or its holder is known to be
-    dead. What a living run or worker holds is theirs.
+    dead. What a living run or worker holds is theirs; a run's also when its lease is over, for it may have been stopped
+    for a while, as on a laptop that slept.
     """
     chosen: list[tuple[str, str | None]] = []
     for entry in sorted(entries, key=lambda each: each.urgency):
         if now - entry.created_at < choice.older_than or not entry.state.owed:
             continue
         owner = entry.lease_owner
+        if entry.state is EntryState.OPEN and owner is not None and alive(owner):
+            continue
         if not entry.state.held or entry.due(now):
             chosen.append((entry.entry_id, None))
         elif owner is not None and alive(owner) is False:

@@ -31,6 +31,10 @@ _TESTS = Path(__file__).with_name("demo_checkout.py")
 _LONGEST = 60.0
 """Seconds that any of the demo's processes may take."""
 _LOOK = 0.02
+_END_OF_LAUNCH = ("finish-launch-v2", "finish-launch-v1")
+"""What the server no longer answers when a run ends."""
+_BUDGET = "3"
+"""Seconds that a run's end may take, so that nobody who watches waits long."""
 _REFUSED = 4
 """Tries to finish a launch that the emulated server refuses."""
 
@@ -48,7 +52,7 @@ def command(*, no_color: bool) -> int:
     _require_extra()
     with tempfile.TemporaryDirectory() as folder, import_emulator().Emulator() as emulator:
         shutil.copy(_TESTS, Path(folder, "test_shop.py"))
-        demo = _Demo(emulator, Path(folder), _environment(emulator.url, Path(folder, "launch")))
+        demo = _Demo(emulator, Path(folder), _environment(emulator.url, Path(folder, "outbox.db")))
         try:
             with interruptible():
                 return DONE if demo.play() else FAILED
@@ -74,7 +78,8 @@ class _Demo:
             ("A healthy run. Nothing is configured but the agent, and nothing sleeps.", self._healthy),
             ("SIGTERM in the middle of the last test, as when a CI job is cancelled.", self._terminated),
             (f"The server answers 503 to the first {_REFUSED} tries to finish the launch.", self._refused_at_first),
-            ("SIGKILL: no handler, no exit hook. What is left is the launch's uuid, in a file.", self._killed),
+            ("SIGKILL in the middle: no handler, no exit hook. A small process of ours has outlived it.", self._killed),
+            ("The server is away when the run ends, and comes back later.", self._deferred),
         )
         went_well = True
         for number, (title, act) in enumerate(acts, 1):
@@ -106,15 +111,29 @@ class _Demo:
         run = self._start(stay=_LONGEST)
         self._wait_for_last_test(run)
         run.kill()
+        killed = time.monotonic()
         self._show(run)
+        while not self._launch().status.final and time.monotonic() - killed < _LONGEST:
+            time.sleep(_LOOK)
+        click.echo(f"   {time.monotonic() - killed:.1f} s later:")
         self._rp_finalize("status", self._launch().uuid)
-        finished = self._rp_finalize("finish")
         self._show_items()
-        return finished == DONE and self._launch().status.final
+        return self._launch().status.final
+
+    def _deferred(self) -> bool:
+        emulator = import_emulator()
+        away = self.emulator.add_fault(emulator.Fault(_END_OF_LAUNCH, cut=True))
+        code = self._show(self._start())
+        away.remove()
+        self._rp_finalize("entries", "list", "--state", "ready")
+        drained = self._rp_finalize("drain")
+        return drained == DONE and self._ended(code, 0, "PASSED")
 
     def _start(self, stay: float | None = None) -> subprocess.Popen[str]:
         _prompt("pytest --reportportal")
         run = [sys.executable, "-m", "pytest", "--reportportal", "--quiet", "-p", "no:cacheprovider"]
+        # A plugin of this project's own tests, which has something to say about every run.
+        run += ["-p", "no:asyncio"]
         run.append(f"--color={'yes' if sys.stdout.isatty() and click.get_current_context().color is None else 'no'}")
         environ = dict(self.environ) if stay is None else {**self.environ, STAY: str(stay)}
         self.run = subprocess.Popen(  # noqa: S603  this Python's own pytest
@@ -178,7 +197,7 @@ def _require_extra() -> None:
             raise SettingsError(f"{module} is not installed; run: pip install 'rp-finalizer[demo]'")
 
 
-def _environment(url: str, launch_file: Path) -> dict[str, str]:
+def _environment(url: str, outbox: Path) -> dict[str, str]:
     """Give the environment that a shell would have, without whatever points at a real ReportPortal."""
     ours = ("RP_", "LAUNCH_UUID", "PYTEST_", "GITHUB_")
     plain = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
@@ -187,7 +206,8 @@ def _environment(url: str, launch_file: Path) -> dict[str, str]:
         "RP_PROJECT": "demo",
         "RP_API_KEY": "demo_key",
         "RP_LAUNCH": "shop",
-        "RP_FINALIZER_LAUNCH_FILE": str(launch_file),
+        "RP_FINALIZER_OUTBOX": str(outbox),
+        "RP_FINALIZER_TIMEOUT": _BUDGET,
         "AGENT_NO_ANALYTICS": "1",
     }
 
