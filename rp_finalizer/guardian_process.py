@@ -31,7 +31,8 @@ _LOOK = 1.0
 """Seconds between two looks at whether the run lives, where nothing tells its end."""
 _BEATS, _PATIENCE = 3, 2
 """How often a lease is renewed in its time, and which part of it the run has to do that itself."""
-_ASKING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_RECENT = 60.0
+"""Seconds for which somebody's wish that all of this end is remembered."""
 _LEFT, _UNREADABLE = 1, 2
 """Exit codes: a launch is left unfinished; the messages are of another version."""
 
@@ -60,6 +61,27 @@ class Run:
         return alive(orders.hello["holder"]) is False
 
 
+class Asking:
+    """Takes the signals that ask a process to end. While it waits, a guardian only remembers them."""
+
+    def __init__(self) -> None:
+        self.heeded = False
+        """Whether one interrupts what is being done."""
+        self._last: float | None = None
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, self._note)
+
+    def recently(self) -> bool:
+        """Tell whether whoever ended the run may have asked this process, too."""
+        return self._last is not None and monotonic() < self._last + _RECENT
+
+    def _note(self, number: int, frame: object) -> None:
+        del number, frame
+        self._last = monotonic()
+        if self.heeded:
+            raise KeyboardInterrupt
+
+
 def main() -> NoReturn:
     """Be the guardian of the process that started this one. The arguments are not read."""
     os.closerange(_PIPE + 1 + 2, _MANY)
@@ -69,9 +91,7 @@ def main() -> NoReturn:
         # Nobody's child from here on.
         os._exit(0)
     os.setsid()
-    asked: list[float] = []
-    for number in _ASKING:
-        signal.signal(number, lambda *_: asked.append(monotonic()))
+    asking = Asking()
     # What is forked to renew leases is nobody's to wait for.
     signal.signal(signal.SIGCHLD, signal.SIG_IGN)
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
@@ -80,7 +100,7 @@ def main() -> NoReturn:
         outlived = wait(run, orders)
     except ValueError:
         sys.exit(_UNREADABLE)
-    sys.exit(finish(orders, hurry=bool(asked)) if outlived else 0)
+    sys.exit(finish(orders, asking) if outlived else 0)
 
 
 def wait(run: Run, orders: Orders) -> bool:
@@ -101,7 +121,7 @@ def wait(run: Run, orders: Orders) -> bool:
         if not gone and known != (silent, bool(orders.hello)):
             # Who the run is, and that it is silent, may tell that it was gone before we came.
             continue
-        if gone or orders.goodbye:
+        if gone or orders.goodbye or (silent and not orders.hello):
             return gone and not orders.goodbye and bool(orders.launches)
         now, lease = monotonic(), float(orders.hello.get("lease", 0))
         if orders.renewals != seen:
@@ -152,38 +172,36 @@ def renew(orders: Orders) -> None:
         os._exit(0)
 
 
-def finish(orders: Orders, *, hurry: bool) -> int:
-    """Finish all that is left open, one after the other; give the exit code.
+def finish(orders: Orders, asking: Asking) -> int:
+    """Finish all that is left open, one launch after the other; give the exit code.
 
-    `hurry`: whoever ended the run has asked this process, too, so there is as much time as after a signal.
+    Whoever is asked to end meanwhile, or was just before, has as much time as a run has after a signal.
     """
     settings = read_settings(orders.hello)
     from rp_finalizer.errors import FinalizerError  # noqa: PLC0415  as above
     from rp_finalizer.launch_finalizer import LaunchFinalizer  # noqa: PLC0415  as above
 
-    for number in _ASKING:
-        signal.signal(number, signal.SIG_DFL)
     left = 0
-    finalizers = {
-        uuid: LaunchFinalizer(
-            launch=uuid, settings=settings, endpoint=told["endpoint"], project=told["project"]
-        ).watch()
+    finalizers = [
+        LaunchFinalizer(launch=uuid, settings=settings, endpoint=told["endpoint"], project=told["project"]).watch()
         for uuid, told in orders.launches.items()
-    }
-    for uuid, finalizer in finalizers.items():
-        told = orders.launches[uuid]
+    ]
+    for finalizer, told in zip(finalizers, orders.launches.values(), strict=True):
         try:
+            asking.heeded = True
             report = finalizer.finish(
                 status=told["status"] or settings.status_on_crash,
                 end_time=told["end_ms"],
                 description=told["description"],
                 attributes=told["attributes"],
-                timeout=min(settings.timeout, settings.grace) if hurry else None,
+                timeout=min(settings.timeout, settings.grace) if asking.recently() else None,
             )
             left += report.outcome is None or not report.outcome.good
         except (FinalizerError, KeyboardInterrupt):
-            # A signal is raised when the launch was seen to: the others have what is left of the time.
+            # A signal is raised when its launch was seen to; the others have what is left of the time.
             left += 1
+        finally:
+            asking.heeded = False
     return _LEFT if left else 0
 
 

@@ -212,17 +212,49 @@ def test_signals_are_the_runs(emulator: Emulator, tmp_path: Path) -> None:
         expect_interrupted(emulator)
 
 
-def test_asked_to_hurry(emulator: Emulator, tmp_path: Path) -> None:
-    """A guardian that is asked to end while it finishes has the grace for it, and leaves the launch in the outbox."""
+@pytest.mark.parametrize("asked", ["before", "after"])
+def test_asked_to_hurry(emulator: Emulator, tmp_path: Path, asked: str) -> None:
+    """A guardian that is asked to end, as its run is, has the grace to finish, and leaves the launch in the outbox."""
     emulator.add_fault(Fault(FINISH, hang=True))
     with guarded(tmp_path, emulator.url, environ=PATIENT, timeout=600, grace=1) as run:
         run.wait_for()
         guardian = run.guardian()
+        if asked == "before":
+            os.kill(guardian, signal.SIGTERM)
         run.kill()
-        emulator.wait_until(lambda: finishes(emulator), timeout=30.0)
-        os.kill(guardian, signal.SIGTERM)
+        if asked == "after":
+            emulator.wait_until(lambda: finishes(emulator), timeout=30.0)
+            os.kill(guardian, signal.SIGTERM)
         expect_gone(guardian)
         assert entry_of(run).state is EntryState.READY
+
+
+MORE_LAUNCHES = """
+from rp_finalizer.entries import OwedLaunch
+from rp_finalizer.guardian import Guardian
+
+guardian = Guardian.start(finalizer.settings)
+for name in ("second", "third"):
+    other = RPClient(os.environ["RP_ENDPOINT"], "demo", api_key=os.environ["RP_API_KEY"])
+    guardian.watch(OwedLaunch(os.environ["RP_ENDPOINT"], "demo", other.start_launch(name, now())))
+ready()
+"""
+
+
+def test_several_launches(emulator: Emulator, tmp_path: Path) -> None:
+    """Every launch that a killed run has left open is finished, by one guardian or by several."""
+    with guarded(tmp_path, emulator.url, MORE_LAUNCHES) as run:
+        run.wait_for()
+        run.kill()
+        emulator.wait_until(lambda: [each.status.value for each in emulator.launches()] == ["INTERRUPTED"] * 3, 30.0)
+
+
+def test_status_of_a_crash(emulator: Emulator, tmp_path: Path) -> None:
+    """Without a status for crashes the server computes it, from what had arrived."""
+    with guarded(tmp_path, emulator.url, status_on_crash="none") as run:
+        run.wait_for()
+        run.kill()
+        emulator.wait_until(lambda: [each.status.value for each in emulator.launches()] == ["PASSED"], 30.0)
 
 
 def test_server_away(fault_proxy: FaultProxy, tmp_path: Path) -> None:
