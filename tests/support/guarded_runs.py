@@ -73,11 +73,15 @@ class GuardedRun:
                 return line.removeprefix(word).strip()
         raise AssertionError(f"the run ended without {word!r}: {self.errors()}")
 
-    def go(self) -> int:
-        """Let it end, and give its exit code."""
+    def tell(self) -> None:
+        """Let it come to its end."""
         assert self._process.stdin is not None
         self._process.stdin.write("go\n")
         self._process.stdin.flush()
+
+    def go(self) -> int:
+        """Let it end, and give its exit code."""
+        self.tell()
         return self.ended()
 
     def send(self, number: signal.Signals) -> None:
