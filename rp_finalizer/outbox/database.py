@@ -16,6 +16,7 @@ from importlib.resources import files
 from typing import TYPE_CHECKING, TypeVar
 
 from rp_finalizer.errors import OutboxError
+from rp_finalizer.outbox.turns import Turns
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -25,8 +26,10 @@ if TYPE_CHECKING:
 VERSION = 1
 """Of the schema, kept in the file (`user_version`)."""
 
-_FIRST_WAIT, _LONGEST_WAIT = 0.001, 0.05
-"""Seconds between two tries to get the lock: short, and never in step with others, so that nobody starves."""
+_FIRST_WAIT, _LONGEST_WAIT = 0.0005, 0.01
+"""Seconds between two tries to get the lock: short, and never in step with others."""
+_NEXT_ONES_WAIT = 0.001
+"""The longest for the only one who looks: what he misses, nobody uses."""
 _BUSY = frozenset({sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED})
 _DAMAGED = frozenset({sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB})
 _MENDS = {
@@ -45,6 +48,7 @@ class Database:
     def __init__(self, file: DatabaseFile, patience: float) -> None:
         self._file = file
         self._patience = patience
+        self._turns = Turns(file.path)
         self._lock = threading.RLock()
         self._pid = os.getpid()
         self._connection: sqlite3.Connection | None = None
@@ -94,7 +98,8 @@ class Database:
             db, mode = self._connection, self._file.journal_mode()
             self._patiently(lambda: db.execute(f"PRAGMA journal_mode = {mode}"))
             db.execute("PRAGMA synchronous = FULL")
-            if _version(db) != VERSION:
+            # While somebody commits, not even this is to be had at once.
+            if self._patiently(lambda: _version(db)) != VERSION:
                 self._transact(db, self._migrate)
         return self._connection
 
@@ -110,7 +115,8 @@ class Database:
             db.execute(f"PRAGMA user_version = {VERSION}")
 
     def _transact(self, db: sqlite3.Connection, work: Callable[[sqlite3.Connection], _T]) -> _T:
-        self._patiently(lambda: db.execute("BEGIN IMMEDIATE"))
+        with self._turns.next_one():
+            self._patiently(lambda: db.execute("BEGIN IMMEDIATE"), longest=_NEXT_ONES_WAIT)
         try:
             result = work(db)
             # Where there is no write-ahead log, who reads at this moment is in the way.
@@ -120,7 +126,7 @@ class Database:
             raise
         return result
 
-    def _patiently(self, call: Callable[[], _T]) -> _T:
+    def _patiently(self, call: Callable[[], _T], longest: float = _LONGEST_WAIT) -> _T:
         """Call until nobody is in the way, or patience is at its end."""
         until, wait = time.monotonic() + self._patience, _FIRST_WAIT
         while True:
@@ -130,7 +136,7 @@ class Database:
                 if _code(error) not in _BUSY or time.monotonic() >= until:
                     raise
             time.sleep(wait * random.uniform(0.5, 1.5))
-            wait = min(2 * wait, _LONGEST_WAIT)
+            wait = min(2 * wait, longest)
 
     def _drop(self) -> None:
         connection, self._connection = self._connection, None

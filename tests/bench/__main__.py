@@ -27,6 +27,7 @@ def main() -> int:
         guardian_cost,
         hanging_server,
         import_cost,
+        outbox_load,
         outbox_rate,
         pytest_session,
     )
@@ -41,6 +42,7 @@ def main() -> int:
         command_start,
         pytest_session,
         outbox_rate,
+        outbox_load,
         guardian_cost,
     )
     for benchmark in benchmarks:

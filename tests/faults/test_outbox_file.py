@@ -154,6 +154,64 @@ def test_a_lock_held_by_others_is_waited_for(outbox: SqliteOutbox, path: Path) -
     assert len(outbox.entries()) == 2
 
 
+def test_a_lock_held_at_the_first_moment_is_waited_for(outbox: SqliteOutbox, path: Path) -> None:
+    """A process that comes while others commit opens the file all the same, to read and to write."""
+    outbox.add(launch(1))
+    for use in (SqliteOutbox.statistics, lambda another: another.add(launch(2))):
+        holder = sqlite3.connect(path, isolation_level=None, check_same_thread=False)
+        holder.execute("BEGIN EXCLUSIVE")
+        with contextlib.closing(SqliteOutbox(path)) as another:
+            using = threading.Thread(target=use, args=(another,))
+            using.start()
+            using.join(0.05)
+            assert using.is_alive()
+            holder.execute("ROLLBACK")
+            holder.close()
+            using.join(30)
+    assert len(outbox.entries()) == 2
+
+
+def test_processes_that_write_without_a_pause_take_turns(outbox: SqliteOutbox, path: Path) -> None:
+    """Nobody who wants to write is passed over again and again: all get on at about the same speed."""
+    number = 60
+    outbox.statistics()
+    code = f"""
+mine = sys.stdin.readline().strip()
+for each in range({number}):
+    outbox.add(launch(int(mine) + each))
+    print(time.monotonic(), flush=True)
+"""
+    processes = [started(path, code) for _ in range(4)]
+    for each, process in enumerate(processes):
+        assert process.stdin is not None
+        process.stdin.write(f"{1000 * each}\n")
+        process.stdin.flush()
+    times = [[float(line) for line in ended(process).split()] for process in processes]
+    begun, over = max(each[0] for each in times), min(each[-1] for each in times)
+    together = [sum(begun <= at <= over for at in each) for each in times]
+    assert min(together) > max(together) / 3
+    assert len(outbox.entries(limit=1000)) == 4 * number
+
+
+def test_who_was_stopped_as_the_next_one_keeps_nobody_waiting(outbox: SqliteOutbox, path: Path) -> None:
+    """Its place is waited for politely, not for ever."""
+    outbox.add(launch(1))
+    code = """
+import fcntl
+place = open(f"{sys.argv[1]}-turn")
+fcntl.flock(place, fcntl.LOCK_EX)
+print("held", flush=True)
+sys.stdin.read()
+"""
+    holder = started(path, code)
+    assert holder.stdout is not None
+    assert holder.stdout.readline() == "held\n"
+    outbox.add(launch(2))
+    holder.kill()
+    holder.communicate()
+    assert len(outbox.entries()) == 2
+
+
 def test_a_lock_that_is_never_let_go_is_told(path: Path) -> None:
     """Patience has an end, and the error names the file and the reason."""
     with contextlib.closing(SqliteOutbox(path, patience=0.2)) as outbox:
