@@ -8,11 +8,13 @@ import random
 import threading
 from typing import TYPE_CHECKING
 
-from rp_finalizer.entries import Priority
+from rp_finalizer.entries import OwedLaunch, Priority
+from rp_finalizer.errors import SettingsError
 from rp_finalizer.holders import this_process
 from rp_finalizer.keeping import Keeping, Terms
 from rp_finalizer.outbox_wiring import drain_command, open_outbox, patience_of, short_lived
 from rp_finalizer.publishing import keep_launch
+from rp_finalizer.settings.kinds import OFF
 from rp_finalizer.system_clock import SystemClock
 
 if TYPE_CHECKING:
@@ -36,6 +38,8 @@ class Precautions:
 
     def __init__(self, settings: Settings, target: Target | None, outbox: Outbox | None = None) -> None:
         self._settings = settings
+        self._target = target
+        self._told_guardian = _for_another_process(settings, outbox)
         self._keeping = _build_keeping(settings, target, outbox)
         self._guardian: Guardian | None = None
         self._lock = threading.Lock()
@@ -45,17 +49,17 @@ class Precautions:
     def launch_started(self, uuid: str) -> None:
         """See to it that others know of a launch that has begun."""
         keep_launch(uuid, self._settings.launch_file)
-        if self._keeping is None:
+        if self._target is None:
             return
-        hold = self._keeping.started(uuid)
+        hold = None if self._keeping is None else self._keeping.started(uuid)
         with self._lock:
             if self._settings.guardian and self._guardian is None:
                 from rp_finalizer.guardian import Guardian  # noqa: PLC0415  for runs that want one
 
-                self._guardian = Guardian.start(self._settings)
+                self._guardian = Guardian.start(self._told_guardian)
             if self._guardian is not None:
-                self._guardian.watch(self._keeping.launch(uuid), hold)
-            if self._ended is None:
+                self._guardian.watch(OwedLaunch(str(self._target.endpoint), self._target.project, uuid), hold)
+            if self._ended is None and self._keeping is not None:
                 self._ended = threading.Event()
                 self._begin_renewing(self._ended)
 
@@ -95,6 +99,19 @@ class Precautions:
         while not ended.wait(self._settings.lease / BEATS):
             if self._keeping is not None:
                 self._keeping.renew()
+            guardian = self._guardian
+            if guardian is not None:
+                guardian.renewed()
+
+
+def _for_another_process(settings: Settings, outbox: Outbox | None) -> Settings:
+    """Name the outbox that was handed over, where another process can open one of that name."""
+    if outbox is None:
+        return settings
+    try:
+        return settings.replace(outbox=outbox.name)
+    except SettingsError:
+        return settings.replace(outbox=OFF)
 
 
 def _build_keeping(settings: Settings, target: Target | None, outbox: Outbox | None) -> Keeping | None:

@@ -41,12 +41,12 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at processes through /proc")
 
-DYING = {
-    "os._exit": "os._exit(3)",
-    "segmentation fault": "ctypes.string_at(0)",
-    "abort": "os.abort()",
-    "another program": "os.execv('/bin/true', ['true'])",
-}
+DYING = (
+    pytest.param("os._exit(3)", id="os._exit"),
+    pytest.param("ctypes.string_at(0)", id="segmentation fault"),
+    pytest.param("os.abort()", id="abort", marks=pytest.mark.slow),
+    pytest.param("os.execv('/bin/true', ['true'])", id="another program", marks=pytest.mark.slow),
+)
 PATIENT = {"RP_READ_TIMEOUT": "600"}
 MEMORY = 15.0
 """MiB that a waiting guardian may hold, and a half more on other systems."""
@@ -85,7 +85,7 @@ def is_renewed(run: GuardedRun, since: float) -> bool:
     return entry_of(run).updated_at > since
 
 
-@pytest.mark.parametrize("seed", [1, 2, 3, *(pytest.param(n, marks=pytest.mark.slow) for n in range(4, 24))])
+@pytest.mark.parametrize("seed", [1, 2, *(pytest.param(n, marks=pytest.mark.slow) for n in range(3, 24))])
 def test_killed_at_any_moment(emulator: Emulator, tmp_path: Path, seed: int) -> None:
     """A run that is killed, whatever it is about, leaves a launch that is finished, an entry that is, and a report."""
     moment = random.Random(seed).randrange(3, 40)
@@ -100,7 +100,7 @@ def test_killed_at_any_moment(emulator: Emulator, tmp_path: Path, seed: int) -> 
 @pytest.mark.parametrize("how", DYING)
 def test_dead_by_itself(emulator: Emulator, tmp_path: Path, how: str) -> None:
     """A run that leaves past all hooks, or crashes, leaves a launch that is finished."""
-    with guarded(tmp_path, emulator.url, DYING[how]) as run:
+    with guarded(tmp_path, emulator.url, how) as run:
         run.ended()
         expect_interrupted(emulator)
 
@@ -247,6 +247,50 @@ def test_several_launches(emulator: Emulator, tmp_path: Path) -> None:
         run.wait_for()
         run.kill()
         emulator.wait_until(lambda: [each.status.value for each in emulator.launches()] == ["INTERRUPTED"] * 3, 30.0)
+
+
+def test_without_an_outbox(emulator: Emulator, tmp_path: Path) -> None:
+    """A killed run that keeps no outbox has its launch finished, too."""
+    with guarded(tmp_path, emulator.url, outbox="off") as run:
+        run.wait_for()
+        run.kill()
+        expect_interrupted(emulator)
+        assert report_of(run).entry is None
+
+
+OUTBOX_AS_AN_OBJECT = """
+from pathlib import Path
+from rp_finalizer.outbox.sqlite import SqliteOutbox
+
+other = RPClient(os.environ["RP_ENDPOINT"], "demo", api_key=os.environ["RP_API_KEY"])
+with finalizing(other, outbox=SqliteOutbox(Path("other.db").absolute())):
+    other.start_launch("second", now())
+    ready()
+"""
+
+
+def test_outbox_of_the_runs_own(emulator: Emulator, tmp_path: Path) -> None:
+    """Where a run was handed its outbox as an object, the guardian settles the entry in that one."""
+    with guarded(tmp_path, emulator.url, OUTBOX_AS_AN_OBJECT) as run:
+        run.wait_for()
+        run.kill()
+        outbox = SqliteOutbox(run.folder / "other.db")
+        eventually(lambda: [each.state for each in outbox.entries()] == [EntryState.DONE])
+        outbox.close()
+        eventually(lambda: entry_of(run).state is EntryState.DONE)
+    assert [launch.status.value for launch in emulator.launches()] == ["INTERRUPTED"] * 2
+
+
+def test_a_run_that_lives_renews_by_itself(emulator: Emulator, tmp_path: Path) -> None:
+    """Beside a run that renews its leases a guardian starts no process to do that."""
+    with guarded(tmp_path, emulator.url, lease=1) as run:
+        run.wait_for()
+        guardian, helpers = run.guardian(), []
+        since = entry_of(run).updated_at
+        while entry_of(run).updated_at < since + 3:
+            helpers += children_of(guardian)
+        assert helpers == []
+        assert run.go() == 0
 
 
 def test_status_of_a_crash(emulator: Emulator, tmp_path: Path) -> None:
