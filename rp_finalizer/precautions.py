@@ -99,6 +99,9 @@ class Precautions:
         while not ended.wait(self._settings.lease / BEATS):
             if self._keeping is not None:
                 self._keeping.renew()
+            with self._lock:
+                if self._guardian is not None:
+                    self._guardian.renewed()
             guardian = self._guardian
             if guardian is not None:
                 guardian.renewed()
