@@ -243,6 +243,7 @@ def diagnose(
     What is `over` the environment and the file wins, the first layer most; `problems` are those already found.
     """
     # What only the doctor needs, no test run is to import.
+    from rp_finalizer.outbox_checks import outbox_checks  # noqa: PLC0415
     from rp_finalizer.reportportal.diagnosis import Examination, read_settings  # noqa: PLC0415
 
     file = from_file(SLOTS, config=None if config is None else Path(config))
@@ -253,4 +254,6 @@ def diagnose(
     )
     given = reading.credentials
     credentials = None if given is None else _build_credentials(given, transport)
-    return Examination(reading, transport, credentials, os.environ, Path(), telling).checks()
+    yield from Examination(reading, transport, credentials, os.environ, Path(), telling).checks()
+    for check in outbox_checks(settings, os.environ):
+        yield check.fit_to_show(reading.secrets)

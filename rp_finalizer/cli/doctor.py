@@ -38,7 +38,7 @@ def command(common: Common) -> int:
     """Check all that a finish needs, and say how to mend what fails.
 
     Settings, endpoint, proxy, name, port, certificate, server, clock, key, project and role, and what pytest's agent is
-    told in this folder. Nothing is changed. Exit code 1 when a check fails.
+    told in this folder; SQLite, and the outbox. Nothing is changed. Exit code 1 when a check fails.
     """
     checks = []
     page = _Page()

@@ -15,10 +15,17 @@ logger = logging.getLogger(__name__)
 
 _NETWORK = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "fuse.sshfs", "fuse.gcsfuse", "fuse.s3fs", "afs"})
 """File systems whose locks are not to be trusted, and on which a write-ahead log never works."""
-_OLDEST = (3, 35, 0)
+OLDEST = (3, 35, 0)
+"""Version of SQLite that is needed."""
 _LOG_BUG = ((3, 7, 0), (3, 51, 2))
 """First and last version in which resetting the write-ahead log may lose a commit (sqlite.org, 3.51.3); but:"""
 _WITHOUT_BUG = frozenset({(3, 44, 6), (3, 50, 7)})
+
+
+def has_log_bug(version: tuple[int, int, int]) -> bool:
+    """Tell whether this version of SQLite may lose a commit with a write-ahead log."""
+    first, last = _LOG_BUG
+    return first <= version <= last and version not in _WITHOUT_BUG
 
 
 class DatabaseFile:
@@ -33,7 +40,7 @@ class DatabaseFile:
 
     def connect(self) -> tuple[sqlite3.Connection, int]:
         """Open it, made where it is not there; give the connection, and which file that is. Raises `OutboxError`."""
-        if sqlite3.sqlite_version_info < _OLDEST:
+        if sqlite3.sqlite_version_info < OLDEST:
             raise OutboxError(str(self), f"SQLite {sqlite3.sqlite_version} is too old", "3.35 is needed")
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
@@ -53,10 +60,11 @@ class DatabaseFile:
 
     def journal_mode(self) -> str:
         """Give the journal that is safe here: a write-ahead log where neither SQLite nor the file system spoils it."""
-        first, last = _LOG_BUG
-        version = sqlite3.sqlite_version_info
-        buggy = first <= version <= last and version not in _WITHOUT_BUG
-        return "DELETE" if buggy or self.file_system() in _NETWORK else "WAL"
+        return "DELETE" if has_log_bug(sqlite3.sqlite_version_info) or self.on_network() else "WAL"
+
+    def on_network(self) -> bool:
+        """Tell whether it lies on another machine."""
+        return self.file_system() in _NETWORK
 
     def file_system(self) -> str:
         """Name the file system that it lies on; an empty text where the system does not tell."""

@@ -177,6 +177,7 @@ def test_a_healthy_set_up_fails_nowhere(emulator: Emulator, whole: dict[str, str
     assert [check["name"] for check in said.checks] == [
         *("settings", "sources", "endpoint", "proxy", "dns", "port", "tls", "reportportal"),
         *("version", "clock", "key", "project", "role", "software", "agent", "launch-id"),
+        *("sqlite", "outbox"),
     ]
     assert "api_key = ****  (environment variable RP_API_KEY)" in said.check("sources")["detail"]
     assert "of the user jane" in said.check("key")["detail"]
@@ -404,7 +405,7 @@ def test_people_get_a_mark_a_detail_and_the_mend(whole: dict[str, str], folder: 
     failed = next(number for number, line in enumerate(lines) if line.startswith("✗ project"))
     assert lines[failed + 1].strip() == "→ correct RP_PROJECT; the user is in: demo"
     assert lines[failed + 2].startswith("– role")  # noqa: RUF001  the dash is meant
-    assert lines[-1] == "1 failed, 14 passed, 1 not tried"
+    assert lines[-1] == "1 failed, 16 passed, 1 not tried"
     assert max(len(line) for line in lines) < 70
     assert done.stderr == ""
 

@@ -25,6 +25,8 @@ _NEEDED = (
     "connect_timeout",
     "read_timeout",
     "timeout",
+    "outbox",
+    "outbox_size",
 )
 """What the checks themselves use. None of these contradicts another one."""
 _QUOTED = re.compile(r"'(?:[^'\\]|\\.)*'|\"(?:[^\"\\]|\\.)*\"")
