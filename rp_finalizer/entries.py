@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from enum import StrEnum
-from typing import TYPE_CHECKING, Self
+from typing import TYPE_CHECKING, Any, Self
 
 from rp_finalizer.errors import EntryStateError, LeaseLostError
 
@@ -142,8 +142,12 @@ class Entry:
     def opened(self, owner: str, lease: float, now: float) -> Self:
         """Have a run hold it; a launch that was finished or given up is opened anew, in the next generation."""
         again = not self.state.owed
-        return replace(
-            self._leased(EntryState.OPEN, owner, lease, now, "reopened" if again else "opened"),
+        return self._leased(
+            EntryState.OPEN,
+            owner,
+            lease,
+            now,
+            "reopened" if again else "opened",
             generation=self.generation + again,
             attempts=0 if again else self.attempts,
             misses=0 if again else self.misses,
@@ -164,7 +168,7 @@ class Entry:
         orphaned = self.state.held and instead_of is not None and self.lease_owner == instead_of
         self._demand(waiting or orphaned or self.due(now), "claim")
         what = "claimed" if self.state is EntryState.READY else f"taken over from {self.lease_owner}"
-        return replace(self._leased(EntryState.LEASED, owner, lease, now, what), attempts=self.attempts + 1)
+        return self._leased(EntryState.LEASED, owner, lease, now, what, attempts=self.attempts + 1)
 
     def renewed(self, token: int, lease: float, now: float) -> Self:
         """Hold it so many seconds longer."""
@@ -175,7 +179,7 @@ class Entry:
     def completed(self, token: int, report: Report, now: float) -> Self:
         """Put it away as finished."""
         self._demand_lease(token)
-        return replace(self._released(EntryState.DONE, now, "finished"), report=report, misses=0, last_error=None)
+        return self._released(EntryState.DONE, now, "finished", report=report, misses=0, last_error=None)
 
     def put_off(
         self,
@@ -190,8 +194,11 @@ class Entry:
         """Give it back, to be tried again after so many seconds; an attempt that is not `spent` was none."""
         self._demand_lease(token)
         given_back = 0 if spent or self.state is EntryState.OPEN else 1
-        return replace(
-            self._released(EntryState.READY, now, "put off", "" if error is None else error.message),
+        return self._released(
+            EntryState.READY,
+            now,
+            "put off",
+            "" if error is None else error.message,
             launch=self._to_finish(launch),
             visible_at=now + wait,
             attempts=self.attempts - given_back,
@@ -205,8 +212,11 @@ class Entry:
     ) -> Self:
         """Give it up, for this reason."""
         self._demand_lease(token)
-        return replace(
-            self._released(EntryState.DEAD, now, "given up", reason),
+        return self._released(
+            EntryState.DEAD,
+            now,
+            "given up",
+            reason,
             launch=self._to_finish(launch),
             last_error=error or self.last_error,
             reason=reason,
@@ -215,14 +225,13 @@ class Entry:
     def discarded(self, reason: str, now: float) -> Self:
         """Give it up because somebody wants that, whoever holds it."""
         self._demand(self.state.owed, "discard")
-        return replace(
-            self._released(EntryState.DEAD, now, "discarded", reason), reason=reason, lease_token=self.lease_token + 1
-        )
+        token = self.lease_token + 1
+        return self._released(EntryState.DEAD, now, "discarded", reason, reason=reason, lease_token=token)
 
     def revived(self, now: float) -> Self:
         """Make a dead one ready again, with all its attempts before it and its history behind it."""
         self._demand(self.state is EntryState.DEAD, "retry")
-        return replace(self._released(EntryState.READY, now, "revived"), attempts=0, misses=0, reason=None)
+        return self._released(EntryState.READY, now, "revived", attempts=0, misses=0, reason=None)
 
     def _to_finish(self, launch: OwedLaunch | None) -> OwedLaunch:
         """Give what the launch is to be finished with from now on; it stays the same launch."""
@@ -232,22 +241,19 @@ class Entry:
             raise ValueError(f"entry {self.entry_id} is that of {self.launch.key}, not of {launch.key}")
         return launch
 
-    def _leased(self, state: EntryState, owner: str, lease: float, now: float, what: str) -> Self:
-        return replace(
-            self._noted(now, what, owner),
-            state=state,
-            lease_owner=owner,
-            lease_token=self.lease_token + 1,
-            lease_until=now + lease,
-            visible_at=now + lease,
-        )
+    def _leased(self, state: EntryState, owner: str, lease: float, now: float, what: str, **changes: Any) -> Self:
+        held = {"state": state, "lease_owner": owner, "lease_token": self.lease_token + 1}
+        until = now + lease
+        return self._noted(now, what, owner, **held, lease_until=until, visible_at=until, **changes)
 
-    def _released(self, state: EntryState, now: float, what: str, detail: str = "") -> Self:
-        return replace(self._noted(now, what, detail), state=state, visible_at=now, lease_owner=None, lease_until=None)
+    def _released(self, state: EntryState, now: float, what: str, detail: str = "", **changes: Any) -> Self:
+        free = {"state": state, "lease_owner": None, "lease_until": None, "visible_at": now}
+        return self._noted(now, what, detail, **free | changes)
 
-    def _noted(self, now: float, what: str, detail: str) -> Self:
+    def _noted(self, now: float, what: str, detail: str, **changes: Any) -> Self:
+        """Give it changed, with what happened; in one go, for every claim of every worker comes by here."""
         history = (*self.history, Event(now, what, detail))[-LONGEST_HISTORY:]
-        return replace(self, updated_at=now, history=history)
+        return replace(self, updated_at=now, history=history, **changes)
 
     def _demand(self, holds: bool, event: str) -> None:  # noqa: FBT001  a condition
         if not holds:

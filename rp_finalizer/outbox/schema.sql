@@ -18,8 +18,13 @@ CREATE TABLE entries (
     reason      TEXT,                 -- why it is dead
     launch      TEXT NOT NULL,        -- JSON, as the following
     history     TEXT NOT NULL,
-    last_error  TEXT,
-    report      TEXT
+    last_error  TEXT
+);
+
+-- How entries were finished. Apart, for they are longer than all the rest, and nobody who claims reads them.
+CREATE TABLE reports (
+    id     INTEGER PRIMARY KEY, -- the entry's
+    report TEXT NOT NULL
 );
 
 -- Each state's and priority's entries stand in the order in which they come due: the first of each are compared.
@@ -44,6 +49,7 @@ END;
 
 CREATE TRIGGER entry_went AFTER DELETE ON entries BEGIN
     UPDATE counters SET value = value - 1 WHERE kind = 'state' AND name = old.state;
+    DELETE FROM reports WHERE id = old.id;
 END;
 
 CREATE TRIGGER entry_moved AFTER UPDATE OF state ON entries WHEN new.state IS NOT old.state BEGIN

@@ -10,7 +10,17 @@ from rp_finalizer.entries import EntryState
 from rp_finalizer.errors import UnknownEntryError
 from rp_finalizer.outbox import selection
 from rp_finalizer.outbox.counting import ADDED, Counted
-from rp_finalizer.outbox.rows import COLUMNS, INSERT, UPDATE, entry_of, inserted, key_of, launch_keys, updated
+from rp_finalizer.outbox.rows import (
+    COLUMNS,
+    INSERT,
+    UPDATE,
+    entry_of,
+    inserted,
+    key_of,
+    launch_keys,
+    report_text,
+    updated,
+)
 
 if TYPE_CHECKING:
     import sqlite3
@@ -21,6 +31,8 @@ if TYPE_CHECKING:
 _SELECT = f"SELECT {COLUMNS} FROM entries WHERE"  # noqa: S608  constants
 _LATEST = "SELECT value FROM counters WHERE kind = 'clock' AND name = 'latest'"
 _PASS = "UPDATE counters SET value = :now WHERE kind = 'clock' AND name = 'latest' AND value < :now"  # noqa: S105  no secret
+_REPORTED = "INSERT OR REPLACE INTO reports (id, report) SELECT id, ? FROM entries WHERE entry_id = ?"
+_REOPENED = "DELETE FROM reports WHERE id = (SELECT id FROM entries WHERE entry_id = ?)"
 _FEW = 2000
 """Entries of a state that are sorted rather than looked for among all."""
 
@@ -102,7 +114,8 @@ class Table:
 
     def owed(self) -> int:
         """Count the launches that are still to be finished, without going through them."""
-        return sum(self.number(state) for state in EntryState if state.owed)
+        query = "SELECT sum(value) FROM counters WHERE kind = 'state' AND name IN ('open', 'ready', 'leased')"
+        return int(self.db.execute(query).fetchone()[0])
 
     def insert(self, entry: Entry) -> Entry:
         """Write a new one."""
@@ -113,6 +126,10 @@ class Table:
     def update(self, entry: Entry) -> Entry:
         """Write what became of one."""
         self.db.execute(UPDATE, updated(entry))
+        if entry.report is not None:
+            self.db.execute(_REPORTED, (report_text(entry.report), entry.entry_id))
+        elif entry.state is EntryState.OPEN:
+            self.db.execute(_REOPENED, (entry.entry_id,))
         return entry
 
     def forget(self, before: float, limit: int) -> int:

@@ -5,10 +5,8 @@ from __future__ import annotations
 import sqlite3
 import tempfile
 import time
-from functools import partial
 from pathlib import Path
 from time import perf_counter
-from typing import TYPE_CHECKING
 from uuid import UUID
 
 from rp_finalizer.entries import OwedLaunch
@@ -18,10 +16,7 @@ from rp_finalizer.outcome import Outcome
 from rp_finalizer.report import Report
 from tests.bench.tables import Table, ratio, spread
 
-if TYPE_CHECKING:
-    from collections.abc import Callable
-
-ENTRIES = 60
+ENTRIES = 100
 ROUNDS = 7
 LEASE = 600.0
 _BODY = "x" * 900
@@ -41,8 +36,8 @@ def run() -> None:
             ours: list[float] = []
             for number in range(ROUNDS + 1):
                 path = Path(folder, f"{size}-{number}")
-                bare.append(_rate(partial(_bare, path.with_suffix(".bare"), mode, size)))
-                ours.append(_rate(partial(_outbox, path.with_suffix(".ours"), size)))
+                bare.append(_bare(path.with_suffix(".bare"), mode, size))
+                ours.append(_outbox(path.with_suffix(".ours"), size))
             # The first round of each warms up.
             bare, ours = bare[1:], ours[1:]
             table.add(str(size), str(ROUNDS), spread(bare), spread(ours), ratio(ours, bare))
@@ -53,15 +48,10 @@ def run() -> None:
     table.show()
 
 
-def _rate(work: Callable[[], int]) -> float:
-    begun = perf_counter()
-    commits = work()
-    return commits / (perf_counter() - begun)
-
-
-def _outbox(path: Path, size: int) -> int:
+def _outbox(path: Path, size: int) -> float:
     outbox = SqliteOutbox(path)
-    commits = 0
+    outbox.statistics()
+    begun, commits = perf_counter(), 0
     for number in range(ENTRIES):
         outbox.add(OwedLaunch("https://rp.example.com", "demo", str(UUID(int=number)), end_ms=1_800_000_000_000))
         commits += 1
@@ -71,17 +61,18 @@ def _outbox(path: Path, size: int) -> int:
         for entry in entries:
             outbox.complete(entry.entry_id, entry.lease_token, report)
             commits += 1
+    seconds = perf_counter() - begun
     outbox.close()
-    return commits
+    return commits / seconds
 
 
-def _bare(path: Path, mode: str, size: int) -> int:
+def _bare(path: Path, mode: str, size: int) -> float:
     db = sqlite3.connect(path, isolation_level=None)
     db.execute(f"PRAGMA journal_mode = {mode}")
     db.execute("PRAGMA synchronous = FULL")
     db.execute("CREATE TABLE t (id INTEGER PRIMARY KEY, state TEXT, at REAL, body TEXT)")
     db.execute("CREATE INDEX i ON t (at) WHERE state = 'ready'")
-    commits = 0
+    begun, commits = perf_counter(), 0
     for number in range(ENTRIES):
         db.execute("BEGIN IMMEDIATE")
         db.execute("INSERT INTO t VALUES (?, 'ready', ?, ?)", (number, time.time(), _BODY))
@@ -100,5 +91,6 @@ def _bare(path: Path, mode: str, size: int) -> int:
             db.execute("UPDATE t SET state = 'done', body = ? WHERE id = ?", (body, id_))
             db.execute("COMMIT")
             commits += 1
+    seconds = perf_counter() - begun
     db.close()
-    return commits
+    return commits / seconds
