@@ -7,6 +7,7 @@ import platform
 import signal
 import sys
 from importlib.metadata import version
+from tempfile import TemporaryDirectory
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,12 @@ PACKAGES = ("reportportal-client", "pytest-reportportal", "pytest", "requests", 
 
 def main() -> int:
     """Run all benchmarks, one after the other."""
-    _isolate()
+    with TemporaryDirectory() as state:
+        _isolate(state)
+        return _run()
+
+
+def _run() -> int:
     signal.signal(signal.SIGTERM, _end)
     from tests.bench import (  # noqa: PLC0415  see `_isolate`
         command_start,
@@ -51,13 +57,14 @@ def main() -> int:
     return 0
 
 
-def _isolate() -> None:
-    """Keep the surroundings out: settings, proxies, and the client's own reports to its makers.
+def _isolate(state: str) -> None:
+    """Keep the surroundings out: settings, proxies, the user's outbox, and the client's own reports to its makers.
 
     Before the client is imported, and inherited by every process that is started.
     """
     for name in [name for name in os.environ if name.startswith("RP_") or name.lower().endswith("_proxy")]:
         del os.environ[name]
+    os.environ["XDG_STATE_HOME"] = state
     os.environ.pop("LAUNCH_UUID", None)
     os.environ["AGENT_NO_ANALYTICS"] = "1"
 
