@@ -51,13 +51,14 @@ class Guardian:
         `settings` are those that launches are finished with: `status_on_crash`, the key and all.
         """
         reason = obstacle()
-        if not reason:
-            try:
-                return cls._start(settings)
-            except (OSError, RuntimeError, ValueError, NotImplementedError) as error:
-                reason = str(error)
-        logger.warning("no guardian sees to the launch if this process is killed: %s", reason)
-        return None
+        if reason:
+            logger.info("no guardian: %s", reason)
+            return None
+        try:
+            return cls._start(settings)
+        except (OSError, RuntimeError, ValueError, NotImplementedError) as error:
+            logger.warning("no guardian sees to the launch if this process is killed: %s", error)
+            return None
 
     @classmethod
     def _start(cls, settings: Settings) -> Self:

@@ -33,6 +33,8 @@ def obstacle() -> str:
     """Say what keeps a guardian from being started here; an empty text where nothing does."""
     if not hasattr(os, "posix_spawn") or not hasattr(os, "fork"):
         return "this system has no processes of that kind"
+    if os.getpid() == 1:
+        return "this process is the first of its container, which ends with it"
     # Whatever else has Python inside would be started a second time.
     if getattr(sys, "frozen", False) or not re.match(r"(python|pypy)", Path(sys.executable or "").name, re.IGNORECASE):
         return f"{sys.executable or 'what runs here'} is no Python interpreter of its own"

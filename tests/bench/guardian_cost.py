@@ -19,7 +19,7 @@ from rp_finalizer.guardian import Guardian
 from tests.bench.emulator_process import EmulatorProcess
 from tests.bench.tables import Table, milliseconds, ratio, spread
 from tests.support.commands import environment
-from tests.support.guarded_runs import KEY, eventually, guarded, guardians_of, memory_of, state_of
+from tests.support.guarded_runs import KEY, eventually, guarded, guardians_of, lone_guardians_of, memory_of, state_of
 from tests.support.rp_api import RpApi
 
 if TYPE_CHECKING:
@@ -122,7 +122,7 @@ def _start_bare() -> None:
 
 
 def _up() -> list[int]:
-    return [pid for pid in guardians_of(os.getpid()) if state_of(pid) == "S" and os.getsid(pid) == pid]
+    return [pid for pid in lone_guardians_of(os.getpid()) if state_of(pid) == "S"]
 
 
 def _has_none(pid: int) -> bool:

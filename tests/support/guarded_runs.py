@@ -105,9 +105,8 @@ class GuardedRun:
 
     def guardian(self) -> int:
         """Give its guardian's number, once that is on its own."""
-        found = eventually(lambda: [pid for pid in guardians_of(self.pid) if _status(pid)[3:4] == [str(pid)]])
-        assert len(found) == 1
-        return found[0]
+        [found] = eventually(lambda: lone_guardians_of(self.pid))
+        return found
 
 
 @contextmanager
@@ -177,6 +176,11 @@ def guardians_of(pid: int) -> list[int]:
     return [other for other in _processes() if name in command_of(other)]
 
 
+def lone_guardians_of(pid: int) -> list[int]:
+    """Give those of them that are on their own by now: each begins as that one's child."""
+    return [other for other in guardians_of(pid) if _status(other)[3:4] == [str(other)]]
+
+
 def command_of(pid: int) -> list[str]:
     return _told(pid, "cmdline").split("\0")
 
@@ -187,7 +191,12 @@ def environment_of(pid: int) -> list[str]:
 
 def descriptors_of(pid: int) -> dict[int, str]:
     """Give what a process holds open: the names of files by their descriptors."""
-    return {int(link.name): str(link.readlink()) for link in Path(f"/proc/{pid}/fd").iterdir()}
+    held = {}
+    for link in Path(f"/proc/{pid}/fd").iterdir():
+        # That of the looking itself is gone by now.
+        with suppress(FileNotFoundError):
+            held[int(link.name)] = str(link.readlink())
+    return held
 
 
 def memory_of(pid: int) -> float:

@@ -18,7 +18,7 @@ from rp_finalizer.guardian import Guardian
 from rp_finalizer.guardian_messages import FORGET, GOODBYE, HELLO, RENEWED, VERSION, WATCH, Orders, encode
 from rp_finalizer.guardian_process import Run, read_settings
 from rp_finalizer.guardian_starting import introduction
-from tests.support.guarded_runs import children_of, eventually, guardians_of
+from tests.support.guarded_runs import children_of, descriptors_of, eventually, guardians_of, lone_guardians_of
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -42,6 +42,7 @@ def guardian() -> Iterator[Guardian]:
     assert started is not None
     yield started
     started.goodbye()
+    eventually(lambda: not guardians_of(os.getpid()))
 
 
 class TestOrders:
@@ -176,10 +177,13 @@ class TestHandle:
             assert not guardian.alive
             os.close(number)
         assert (tmp_path / "file").read_text() == ""
+        # Nobody can tell it anything any more: it would wait for this process's end.
+        [pid] = eventually(lambda: lone_guardians_of(os.getpid()))
+        os.kill(pid, signal.SIGKILL)
 
     def test_one_that_does_not_listen(self, guardian: Guardian) -> None:
         """A guardian that is stopped keeps nobody waiting, whatever it is told, and hears of it when it goes on."""
-        [pid] = eventually(lambda: [each for each in guardians_of(os.getpid()) if os.getsid(each) == each])
+        [pid] = eventually(lambda: lone_guardians_of(os.getpid()))
         os.kill(pid, signal.SIGSTOP)
         for _ in range(2000):
             guardian.watch(LAUNCH)
@@ -190,16 +194,18 @@ class TestHandle:
 
 
 @pytest.mark.parametrize(
-    ("name", "value"), [("executable", ""), ("executable", "/usr/sbin/uwsgi"), ("executable", "/nowhere/python3")]
+    ("program", "level"), [("", "INFO"), ("/usr/sbin/uwsgi", "INFO"), ("/nowhere/python3", "WARNING")]
 )
 def test_nothing_to_start(
-    name: str, value: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    program: str, level: str, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """Where no process can be started the run goes on without one, and is told so in one warning."""
-    monkeypatch.setattr(sys, name, value)
-    with caplog.at_level(logging.WARNING):
+    """Where no process can be started the run goes on without one, and is told why, once."""
+    monkeypatch.setattr(sys, "executable", program)
+    before = set(descriptors_of(os.getpid()))
+    with caplog.at_level(logging.INFO):
         assert Guardian.start(settings()) is None
-    assert len(caplog.records) == 1
+    assert [record.levelname for record in caplog.records] == [level]
+    assert set(descriptors_of(os.getpid())) == before
 
 
 def test_bundled_program(monkeypatch: pytest.MonkeyPatch) -> None:
