@@ -29,8 +29,8 @@ _MANY = 65536
 """Descriptors that are closed, where the system cannot close all of them at once."""
 _LOOK = 1.0
 """Seconds between two looks at whether the run lives, where nothing tells its end."""
-_BEATS, _PATIENCE = 3, 2
-"""How often a lease is renewed in its time, and which part of it the run has to do that itself."""
+_BEATS = 3
+"""How often a lease is renewed in its time: by the run, and where it lets one of them out, by the guardian."""
 _RECENT = 60.0
 """Seconds for which somebody's wish that all of this end is remembered."""
 _LEFT, _UNREADABLE = 1, 2
@@ -125,7 +125,7 @@ def wait(run: Run, orders: Orders) -> bool:
             return gone and not orders.goodbye and bool(orders.launches)
         now, lease = monotonic(), float(orders.hello.get("lease", 0))
         if orders.renewals != seen:
-            seen, due = orders.renewals, now + lease / _PATIENCE
+            seen, due = orders.renewals, now + 2 * lease / _BEATS
         elif lease and now >= due:
             due = now + lease / _BEATS
             renew(orders)

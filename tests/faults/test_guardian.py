@@ -283,12 +283,16 @@ def test_outbox_of_the_runs_own(emulator: Emulator, tmp_path: Path) -> None:
 
 def test_a_run_that_lives_renews_by_itself(emulator: Emulator, tmp_path: Path) -> None:
     """Beside a run that renews its leases a guardian starts no process to do that."""
-    with guarded(tmp_path, emulator.url, lease=1) as run:
+    helpers: list[int] = []
+
+    def renewed_for_long(run: GuardedRun, guardian: int, since: float) -> bool:
+        helpers.extend(children_of(guardian))
+        return is_renewed(run, since + lease)
+
+    lease = 3.0
+    with guarded(tmp_path, emulator.url, lease=lease) as run:
         run.wait_for()
-        guardian, helpers = run.guardian(), []
-        since = entry_of(run).updated_at
-        while entry_of(run).updated_at < since + 3:
-            helpers += children_of(guardian)
+        eventually(partial(renewed_for_long, run, run.guardian(), entry_of(run).updated_at))
         assert helpers == []
         assert run.go() == 0
 
