@@ -10,10 +10,11 @@ from math import inf
 from typing import TYPE_CHECKING
 
 from rp_finalizer.circuit import Circuits
-from rp_finalizer.deadline import Deadline, Limit
+from rp_finalizer.deadline import Deadline
 from rp_finalizer.errors import LeaseLostError, OutboxError, UnknownEntryError
 from rp_finalizer.hands import Hands
 from rp_finalizer.holders import alive as process_alive
+from rp_finalizer.jobs import Heartbeat, Job, Jobs
 from rp_finalizer.outcome import ErrorKind
 from rp_finalizer.settling import (
     Completed,
@@ -36,8 +37,6 @@ if TYPE_CHECKING:
     from rp_finalizer.ports import Clock
     from rp_finalizer.report import Report
 
-HEARTBEATS = 3
-"""How often a lease is renewed in the time that it lasts."""
 _BREATH = 0.05
 """Seconds until a worker looks again that found nothing where something was due: others were faster."""
 
@@ -57,18 +56,6 @@ class Pace:
     """How long others' new entries may wait to be seen."""
     margin: float = 5.0
     """How long after its time an entry is let go that somebody still works on: he does not heed his deadline."""
-
-
-@dataclass(slots=True)
-class _Job:
-    """An entry that is worked on."""
-
-    entry: Entry
-    limit: Limit
-    """Ends the work at once: when the lease is lost."""
-    renewed_at: float
-    begun_at: float | None = None
-    """None while it waits for its turn; times are monotonic."""
 
 
 @dataclass(slots=True)
@@ -120,8 +107,8 @@ class Worker:
         self._pace = pace or Pace()
         self._patience = patience or Patience()
         self._stop = threading.Event()
-        self._changed = threading.Condition()
-        self._jobs: dict[str, _Job] = {}
+        self._lock = threading.Lock()
+        self._jobs = Jobs()
         self._circuits = Circuits()
         self._told: set[str] = set()
         self._next_start = -inf
@@ -132,8 +119,7 @@ class Worker:
     def stop(self) -> None:
         """Take nothing new; what is worked on comes to its end, what was only claimed is handed back."""
         self._stop.set()
-        with self._changed:
-            self._changed.notify_all()
+        self._jobs.wake()
 
     def run(self, *, once: bool = False) -> Tally:
         """Work until `stop`; with `once` only until nothing is due and nothing is worked on. Raises `OutboxError`.
@@ -141,52 +127,49 @@ class Worker:
         It comes back when what was worked on has come to its end, or was let go.
         """
         self._once = once
+        pace = self._pace
         hands = Hands("rp-finalizer-worker")
-        ended = threading.Event()
-        heart = threading.Thread(target=self._beat, args=(ended,), name="rp-finalizer-heartbeat", daemon=True)
-        heart.start()
-        try:
-            while not self._stop.is_set():
-                due = self._outbox.next_due()
-                taken = self._claim() if due == 0.0 else []
-                for entry in taken:
-                    self._start(hands, entry)
-                if once and not taken and not self._jobs:
-                    break
-                self._wait(taken, due)
-        finally:
-            with self._changed:
-                self._changed.wait_for(lambda: not self._jobs)
-            ended.set()
-            heart.join()
-            hands.leave()
+        longest = pace.entry_timeout + pace.margin
+        with Heartbeat(
+            self._outbox, self._jobs, self._clock, lease=pace.lease, longest=longest, let_go=self._count_let_go
+        ):
+            try:
+                self._turn_by_turn(hands)
+            finally:
+                self._jobs.wait_for_none()
+                hands.leave()
         return self.tally
+
+    def _turn_by_turn(self, hands: Hands) -> None:
+        while not self._stop.is_set():
+            seen = self._jobs.changes
+            due = self._outbox.next_due()
+            taken = self._claim() if due == 0.0 else []
+            for entry in taken:
+                job = Job(entry, self._clock.monotonic())
+                self._jobs.add(job)
+                hands.give(partial(self._work, job))
+            if self._once and not taken and not self._jobs:
+                break
+            self._wait(taken, due, seen)
 
     def _claim(self) -> list[Entry]:
         """Take what is due, but from no run of this host that lives."""
-        with self._changed:
-            free = self._pace.concurrency - len(self._jobs)
+        free = self._pace.concurrency - len(self._jobs)
         if not free:
             return []
         self.watchdog.look()
         return self._outbox.claim(self._owner, free, self._pace.lease)
 
-    def _start(self, hands: Hands, entry: Entry) -> None:
-        job = _Job(entry, Limit(), self._clock.monotonic())
-        with self._changed:
-            self._jobs[entry.entry_id] = job
-        hands.give(partial(self._work, job))
-
-    def _wait(self, taken: list[Entry], due: float | None) -> None:
+    def _wait(self, taken: list[Entry], due: float | None, seen: int) -> None:
         """Wait for a free slot or for something to be due; entries of others are seen within `look`."""
-        with self._changed:
-            full = len(self._jobs) >= self._pace.concurrency
-            if self._stop.is_set() or (taken and not full):
-                return
-            seconds = self._pace.look if due is None or full else min(max(due, _BREATH), self._pace.look)
-            self._changed.wait(seconds)
+        full = len(self._jobs) >= self._pace.concurrency
+        if taken and not full:
+            return
+        seconds = self._pace.look if due is None or full else min(max(due, _BREATH), self._pace.look)
+        self._jobs.wait(seconds, seen)
 
-    def _work(self, job: _Job) -> None:
+    def _work(self, job: Job) -> None:
         entry, report = job.entry, None
         decided: Settlement
         try:
@@ -195,20 +178,16 @@ class Worker:
             logger.exception("launch %s could not be seen to", entry.launch.uuid)
             self._learn(entry, None)
             decided = PutOff(next_wait(entry, self._patience, self._chance()), spent=True)
-        with self._changed:
-            if self._jobs.get(entry.entry_id) is not job:
-                logger.warning("launch %s was seen to far too late; that is nobody's any more", entry.launch.uuid)
-                return
-            # From here on it is not let go: the outbox has a patience of its own.
-            job.begun_at = None
+        # From here on it is not let go: the outbox has a patience of its own.
+        if not self._jobs.settling(job):
+            logger.warning("launch %s was seen to far too late; that is nobody's any more", entry.launch.uuid)
+            return
         try:
             self._keep(entry, decided, report)
         finally:
-            with self._changed:
-                del self._jobs[entry.entry_id]
-                self._changed.notify_all()
+            self._jobs.remove(job)
 
-    def _attempt(self, job: _Job) -> tuple[Settlement, Report | None]:
+    def _attempt(self, job: Job) -> tuple[Settlement, Report | None]:
         """Finish the launch, where this is the time for it, and say what becomes of its entry."""
         entry, patience = job.entry, self._patience
         if entry.attempts > patience.attempts:
@@ -242,7 +221,7 @@ class Worker:
         _, project = _circuits(entry)
         if report.error is None or not lacks_key(report):
             return
-        with self._changed:
+        with self._lock:
             known = project in self._told
             self._told.add(project)
         if not known:
@@ -253,13 +232,13 @@ class Worker:
             self._settle(entry, decided, report)
         except (LeaseLostError, UnknownEntryError) as error:
             logger.warning("%s", error)
-            with self._changed:
+            with self._lock:
                 self.tally.lost += 1
         except OutboxError:
             # The lease runs out by itself, and the entry is claimed again.
             logger.exception("an entry could not be settled")
         else:
-            with self._changed:
+            with self._lock:
                 self.tally.count(decided)
                 if report is not None and self._once:
                     self.tally.reports.append(report)
@@ -278,54 +257,16 @@ class Worker:
         """Wait for this launch's turn, where there is a rate."""
         if self._pace.rate == inf:
             return
-        with self._changed:
+        with self._lock:
             now = self._clock.monotonic()
             turn = max(now, self._next_start)
             self._next_start = turn + 1 / self._pace.rate
         self._clock.wait(turn - now, self._stop)
 
-    def _beat(self, ended: threading.Event) -> None:
-        """Renew the leases of what is worked on, and let go of what is worked on for too long."""
-        pace = self._pace
-        longest = pace.entry_timeout + pace.margin
-        every = pace.lease / HEARTBEATS
-        while not ended.wait(min(every, longest) / 2):
-            now = self._clock.monotonic()
-            with self._changed:
-                jobs = list(self._jobs.values())
-            for job in jobs:
-                if job.begun_at is not None and now - job.begun_at > longest:
-                    self._let_go(job)
-                elif now - job.renewed_at >= every / 2:
-                    job.renewed_at = now
-                    self._renew(job)
-
-    def _renew(self, job: _Job) -> None:
-        try:
-            self._outbox.renew(job.entry.entry_id, job.entry.lease_token, self._pace.lease)
-        except (LeaseLostError, UnknownEntryError):
-            # Somebody else sees to it, or it was discarded: there is no more to be done here.
-            job.limit.shorten(0.0, self._clock.monotonic())
-        except OutboxError:
-            logger.exception("a lease could not be renewed")
-
-    def _let_go(self, job: _Job) -> None:
-        """Leave an entry to others: whoever works on it does not come back, and its late answer counts for nothing."""
-        entry = job.entry
-        with self._changed:
-            if job.begun_at is None or self._jobs.get(entry.entry_id) is not job:
-                return
-            del self._jobs[entry.entry_id]
+    def _count_let_go(self, job: Job) -> None:
+        with self._lock:
             self.tally.let_go += 1
-            self._changed.notify_all()
-        job.limit.shorten(0.0, self._clock.monotonic())
-        self._circuits.tell(entry.launch.endpoint, self._clock.monotonic(), answered=False)
-        logger.error(
-            "launch %s was worked on for more than %g s; it is left to whoever comes next",
-            entry.launch.uuid,
-            self._pace.entry_timeout + self._pace.margin,
-            extra={"launch_uuid": entry.launch.uuid},
-        )
+        self._circuits.tell(job.entry.launch.endpoint, self._clock.monotonic(), answered=False)
 
 
 def _circuits(entry: Entry) -> tuple[str, str]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import contextlib
+import os
 import random
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
@@ -117,6 +119,20 @@ def until(holds: Callable[[], Any], what: str) -> None:
         time.sleep(0.01)
 
 
+def stop_between_writes(process: subprocess.Popen[Any], path: Path) -> None:
+    """Stop a process, but not while it has the file locked: nobody would get on then before it goes on."""
+    while True:
+        process.send_signal(signal.SIGSTOP)
+        os.waitid(os.P_PID, process.pid, os.WSTOPPED)
+        with contextlib.closing(sqlite3.connect(path, isolation_level=None, timeout=0.5)) as db:
+            try:
+                db.execute("BEGIN EXCLUSIVE")
+            except sqlite3.OperationalError:
+                process.send_signal(signal.SIGCONT)
+            else:
+                return
+
+
 def the_entry(outbox: SqliteOutbox, entry: Entry) -> Entry:
     (found,) = outbox.find(entry.entry_id)
     return found
@@ -183,7 +199,7 @@ def test_a_worker_that_was_stopped_comes_back_too_late(
     with workers(path, emulator) as start:
         stopped = start()
         until(lambda: hanging.hits, "the first worker is at work")
-        stopped.send_signal(signal.SIGSTOP)
+        stop_between_writes(stopped, path)
         until(lambda: outbox.next_due() == 0.0, "its lease has run out")
         assert work(outbox, finisher, clock).completed == 1
         done = the_entry(outbox, entry)
@@ -348,7 +364,7 @@ def test_a_run_that_was_stopped_finishes_its_own_launch(
 ) -> None:
     """It slept for longer than its lease: a worker of the same host sees that it lives, and leaves its launch alone."""
     with a_run(emulator, path) as (run, launch):
-        run.send_signal(signal.SIGSTOP)
+        stop_between_writes(run, path)
         until(outbox.overdue, "its lease has run out")
         assert work(outbox, finisher, clock).completed == 0
         assert status_of(emulator, launch) == "IN_PROGRESS"
