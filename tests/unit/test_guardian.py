@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import fcntl
 import logging
 import os
 import signal
 import subprocess
 import sys
+import termios
+from array import array
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +21,14 @@ from rp_finalizer.guardian import Guardian
 from rp_finalizer.guardian_messages import FORGET, GOODBYE, HELLO, RENEWED, VERSION, WATCH, Orders, encode
 from rp_finalizer.guardian_process import Run, read_settings
 from rp_finalizer.guardian_starting import introduction
-from tests.support.guarded_runs import children_of, descriptors_of, eventually, guardians_of, lone_guardians_of
+from tests.support.guarded_runs import (
+    children_of,
+    descriptors_of,
+    eventually,
+    guardians_of,
+    lone_guardians_of,
+    state_of,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -157,13 +167,20 @@ class TestHandle:
 
     def test_in_a_forked_child(self, guardian: Guardian) -> None:
         """A forked child's copy of the handle tells nobody anything."""
+        [pid] = eventually(lambda: lone_guardians_of(os.getpid()))
+        os.kill(pid, signal.SIGSTOP)
+        eventually(lambda: state_of(pid) == "T")
+        before = unread(guardian)
         child = os.fork()
         if child == 0:
             try:
+                guardian.watch(LAUNCH)
                 guardian.goodbye()
             finally:
                 os._exit(guardian.alive)
         assert os.waitpid(child, 0)[1] == 0
+        assert unread(guardian) == before
+        os.kill(pid, signal.SIGCONT)
         assert guardian.alive
 
     def test_descriptor_of_somebody_else(self, guardian: Guardian, tmp_path: Path) -> None:
@@ -212,6 +229,13 @@ def test_bundled_program(monkeypatch: pytest.MonkeyPatch) -> None:
     """A program with Python inside is not started a second time in place of Python."""
     monkeypatch.setattr(sys, "frozen", True, raising=False)
     assert Guardian.start(settings()) is None
+
+
+def unread(guardian: Guardian) -> int:
+    """Count what is in the pipe."""
+    number = array("i", [0])
+    fcntl.ioctl(guardian._pipe, termios.FIONREAD, number)
+    return number[0]
 
 
 def hears_all(guardian: Guardian) -> bool:
