@@ -15,6 +15,7 @@ from rp_finalizer.errors import OutboxError, UnknownEntryError
 from rp_finalizer.outbox.counting import DEAD, RECOVERED, Counted, completion, death, postponement, statistics
 from rp_finalizer.outbox.database import Database
 from rp_finalizer.outbox.database_file import DatabaseFile
+from rp_finalizer.outbox.joint_writes import JointWrites
 from rp_finalizer.outbox.memory import full
 from rp_finalizer.outbox.table import Table
 from rp_finalizer.outbox_port import CLEARED, Statistics
@@ -40,6 +41,7 @@ class SqliteOutbox:
     ) -> None:
         self._file = DatabaseFile(path)
         self._database = Database(self._file, patience)
+        self._writes = JointWrites(self._database)
         self._clock = clock
         self._size = size
 
@@ -200,7 +202,7 @@ class SqliteOutbox:
                 table.note_time()
             return result
 
-        return self._database.write(whole)
+        return self._writes.write(whole)
 
     def _in_pieces(self, work: Callable[[Table], int]) -> int:
         """Do work that changes up to so many entries at once until it finds no more; say how many it changed."""
