@@ -102,9 +102,6 @@ class Precautions:
             with self._lock:
                 if self._guardian is not None:
                     self._guardian.renewed()
-            guardian = self._guardian
-            if guardian is not None:
-                guardian.renewed()
 
 
 def _for_another_process(settings: Settings, outbox: Outbox | None) -> Settings:
