@@ -74,7 +74,7 @@ def _show_cost(url: str) -> None:
     table.add("telling it of a launch", str(STARTS), milliseconds(tellings))
     table.add("sending it away", str(STARTS), milliseconds(goodbyes))
     table.notes += [
-        f"While it waits it holds {spread(sizes)} MiB (resident, shared pages included) and never wakes up."
+        f"While it waits it holds {spread(sizes)} MiB (resident, shared pages included) and wakes up when told something."
     ]
     table.show()
 
