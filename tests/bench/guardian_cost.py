@@ -74,7 +74,8 @@ def _show_cost(url: str) -> None:
     table.add("telling it of a launch", str(STARTS), milliseconds(tellings))
     table.add("sending it away", str(STARTS), milliseconds(goodbyes))
     table.notes += [
-        f"While it waits it holds {spread(sizes)} MiB (resident, shared pages included) and wakes up when told something."
+        f"While it waits it holds {spread(sizes)} MiB (resident, shared pages included), and sleeps until it is told",
+        "something, or its run is gone.",
     ]
     table.show()
 
