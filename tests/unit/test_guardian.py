@@ -51,6 +51,9 @@ def guardian() -> Iterator[Guardian]:
     started = Guardian.start(settings())
     assert started is not None
     yield started
+    for pid in lone_guardians_of(os.getpid()):
+        # A test that fails may leave it stopped.
+        os.kill(pid, signal.SIGCONT)
     started.goodbye()
     eventually(lambda: not guardians_of(os.getpid()))
 
@@ -197,6 +200,7 @@ class TestHandle:
         # Nobody can tell it anything any more: it would wait for this process's end.
         [pid] = eventually(lambda: lone_guardians_of(os.getpid()))
         os.kill(pid, signal.SIGKILL)
+        eventually(lambda: not guardians_of(os.getpid()))
 
     def test_one_that_does_not_listen(self, guardian: Guardian) -> None:
         """A guardian that is stopped keeps nobody waiting, whatever it is told, and hears of it when it goes on."""
