@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 from contextlib import contextmanager
 from dataclasses import replace
+from functools import cache
 from typing import TYPE_CHECKING, cast
 
 import click
@@ -49,7 +50,7 @@ def command(common: Common, older_than: float, limit: int | None, concurrency: i
         if not outbox.used:
             return _tell(common, outbox, [], [], 0)
         outbox.prune(settings.keep_done)
-        chosen = choose(owed_entries(outbox), Choice(older_than, limit), now(), alive)
+        chosen = choose(owed_entries(outbox), Choice(older_than, limit), now(), cache(alive))
     with _progress(common, len(chosen)) as advance:
         view = ChosenEntries(outbox, chosen, advance)
         work = prepare(common, settings, cast("Outbox", view), "drain", concurrency)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
+from functools import cache
 from typing import TYPE_CHECKING
 
 import click
@@ -20,6 +21,8 @@ from rp_finalizer.outbox_wiring import open_outbox
 from rp_finalizer.queue_figures import empty_status_body, status_body
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from rp_finalizer.cli.options import Common
     from rp_finalizer.entries import Entry
     from rp_finalizer.outbox_port import Outbox
@@ -82,7 +85,8 @@ def _print(outbox: Outbox) -> None:
         waits = min(entry.visible_at for entry in ready) - moment
         due = f"{held.due} due now" if held.due else f"the next is due in {lasting(waits)}"
         click.echo(f"  of what is owed, {due}; the oldest was made {ago(min(e.created_at for e in owed), moment)}")
-    _print_stuck([(entry, why) for entry in owed if (why := _stuck(entry, moment))])
+    lives = cache(alive)
+    _print_stuck([(entry, why) for entry in owed if (why := _stuck(entry, moment, lives))])
 
 
 def _print_holders(owed: list[Entry]) -> None:
@@ -102,12 +106,12 @@ def _print_stuck(stuck: list[tuple[Entry, str]]) -> None:
     click.echo("  what is stuck is seen to by a worker, or at once by: rp-finalize drain")
 
 
-def _stuck(entry: Entry, moment: float) -> str | None:
+def _stuck(entry: Entry, moment: float, lives: Callable[[str], bool | None]) -> str | None:
     """Say why an entry does not move; None where it does, or merely waits for its time."""
     if entry.state.held:
         if entry.due(moment):
             return held_by(entry, moment)
-        dead = alive(entry.lease_owner or "") is False
+        dead = lives(entry.lease_owner or "") is False
         return f"its process is dead: {holder(entry.lease_owner or '')}" if dead else None
     if entry.visible_at < moment - LONG_DUE:
         return f"due for {lasting(moment - entry.visible_at)}, and nobody works on it"

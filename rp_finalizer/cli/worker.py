@@ -100,8 +100,6 @@ class _Chores:
     def look(self) -> None:
         """Do what is due; what goes wrong is logged, and tried again."""
         now = time.monotonic()
-        # Whole reports would fill the memory of a worker that runs for months.
-        self.work.worker.tally.reports.clear()
         try:
             if now >= self._next_prune:
                 self._next_prune = now + PRUNE_EVERY

@@ -12,7 +12,7 @@ from rp_finalizer import ErrorKind, Outcome, Settings
 from rp_finalizer.deadline import Deadline
 from rp_finalizer.emulator import Fault
 from rp_finalizer.entries import Entry, OwedLaunch
-from rp_finalizer.entry_finishing import TRIES, EntryFinisher
+from rp_finalizer.entry_finishing import CLOSE_OPEN_AFTER, TRIES, EntryFinisher
 from rp_finalizer.finish import Attribute
 from rp_finalizer.outcome import Source
 from tests.support.reporting import FINISH, QUICK, finishes, status_of
@@ -170,6 +170,20 @@ def test_a_server_that_is_away_is_left_soon(emulator: Emulator, run: Run, finish
     assert (report.outcome, kind_of(report)) == (Outcome.FAILED, ErrorKind.UNAVAILABLE)
     assert time.monotonic() - begun < 5
     assert len([call for call in finishes(emulator) if call.kind == FINISH]) == TRIES
+
+
+@pytest.mark.slow
+def test_a_queue_that_swallows_a_finish_is_passed_although_items_are_open(
+    emulator: Emulator, run: Run, finisher: EntryFinisher
+) -> None:
+    """A dead run's launch whose finish was lost is closed over v1, items and all, after a minute of standing still."""
+    run.start_item()
+    emulator.queue.drop(FINISH)
+    report = finisher(entry_of(emulator, run.uuid, end_ms=now_ms() + 5), within(100))
+    assert report.outcome is Outcome.FINISHED
+    assert CLOSE_OPEN_AFTER <= report.seconds < CLOSE_OPEN_AFTER + 10
+    assert status_of(emulator, run.uuid) != "IN_PROGRESS"
+    assert {item.status for item in emulator.items(run.uuid)} == {"INTERRUPTED"}
 
 
 def test_entries_share_connections(fault_proxy: FaultProxy, run: Run, settings: Settings) -> None:
