@@ -11,7 +11,7 @@ import random
 import sqlite3
 import threading
 import time
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from importlib.resources import files
 from typing import TYPE_CHECKING, TypeVar
 
@@ -64,11 +64,23 @@ class Database:
 
     def close(self) -> None:
         """Close the file; the next work opens it again."""
-        with self._held():
+        with self.within_patience(self._held()):
             self._drop()
 
+    @contextmanager
+    def within_patience(self, lock: threading.RLock) -> Iterator[None]:
+        """Hold a lock of this process, waited for as long as for one of others. Raises `OutboxError`."""
+        # Twice: whoever holds it may itself be waiting for others.
+        if not lock.acquire(timeout=2 * self._patience):
+            reason = f"another thread has been writing for more than {2 * self._patience:g} s"
+            raise OutboxError(str(self._file), reason, "look what holds that thread, a signal's handler for example")
+        try:
+            yield
+        finally:
+            lock.release()
+
     def _run(self, attempt: Callable[[sqlite3.Connection], _T]) -> _T:
-        with self._held():
+        with self.within_patience(self._held()):
             for last in (False, True):
                 try:
                     return attempt(self._opened())

@@ -10,6 +10,7 @@ from __future__ import annotations
 import os
 import sqlite3
 import threading
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Generic, TypeVar
 
@@ -49,13 +50,12 @@ class JointWrites:
         part = _Part(work)
         self._waiting.append(part)
         try:
-            with self._turn:
+            with self._database.within_patience(self._turn):
                 if not part.done:
                     self._write_all(part)
         finally:
-            if part in self._waiting:
-                # Something struck while it waited, and nobody is there any more who wants it.
-                self._waiting.remove(part)
+            # Something may have struck while it waited, and nobody is there any more who wants it.
+            self._withdraw(part)
         if part.error is not None:
             raise part.error
         result: _T = part.result
@@ -63,7 +63,8 @@ class JointWrites:
 
     def _begin(self) -> None:
         self._pid = os.getpid()
-        self._turn = threading.Lock()
+        # Reentrant: what a signal's handler wants written while its thread writes fails, and does not wait for ever.
+        self._turn = threading.RLock()
         self._waiting: list[_Part[Any]] = []
 
     def _write_all(self, own: _Part[Any]) -> None:
@@ -83,6 +84,11 @@ class JointWrites:
     def _finished(self, parts: list[_Part[Any]]) -> None:
         for part in parts:
             part.done = True
+            self._withdraw(part)
+
+    def _withdraw(self, part: _Part[Any]) -> None:
+        # Its own thread and the one that writes for it may both want that.
+        with suppress(ValueError):
             self._waiting.remove(part)
 
 
