@@ -59,11 +59,20 @@ class Jobs:
         with self._changed:
             self._jobs[job.entry.entry_id] = job
 
+    def begin(self, job: Job, most: int, clock: Clock, stop: threading.Event) -> float | None:
+        """Wait until fewer than so many are worked on, and begin one; give when that was, None where it is to stop."""
+        with self._changed:
+            self._changed.wait_for(lambda: stop.is_set() or self._begun() < most)
+            if not stop.is_set():
+                job.begun_at = clock.monotonic()
+            return job.begun_at
+
     def settling(self, job: Job) -> bool:
-        """Keep one from being let go from now on; False where it was already."""
+        """Keep one from being let go from now on, and make room for the next; False where it was let go already."""
         with self._changed:
             held = self._jobs.get(job.entry.entry_id) is job
             job.begun_at = None
+            self._changed.notify_all()
             return held
 
     def remove(self, job: Job) -> bool:
@@ -95,6 +104,9 @@ class Jobs:
         """Wait until all are put away."""
         with self._changed:
             self._changed.wait_for(lambda: not self._jobs)
+
+    def _begun(self) -> int:
+        return sum(1 for job in self._jobs.values() if job.begun_at is not None)
 
 
 class Heartbeat:

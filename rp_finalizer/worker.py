@@ -56,6 +56,13 @@ class Pace:
     """How long others' new entries may wait to be seen."""
     margin: float = 5.0
     """How long after its time an entry is let go that somebody still works on: he does not heed his deadline."""
+    ahead: int = 0
+    """How many more entries to hold, so that nobody waits while others are taken and settled."""
+
+    @property
+    def held(self) -> int:
+        """Give how many entries are held at once."""
+        return self.concurrency + self.ahead
 
 
 @dataclass(slots=True)
@@ -155,7 +162,7 @@ class Worker:
 
     def _claim(self) -> list[Entry]:
         """Take what is due, but from no run of this host that lives."""
-        free = self._pace.concurrency - len(self._jobs)
+        free = self._pace.held - len(self._jobs)
         if not free:
             return []
         self.watchdog.look()
@@ -163,7 +170,7 @@ class Worker:
 
     def _wait(self, taken: list[Entry], due: float | None, seen: int) -> None:
         """Wait for a free slot or for something to be due; entries of others are seen within `look`."""
-        full = len(self._jobs) >= self._pace.concurrency
+        full = len(self._jobs) >= self._pace.held
         if taken and not full:
             return
         seconds = self._pace.look if due is None or full else min(max(due, _BREATH), self._pace.look)
@@ -193,13 +200,12 @@ class Worker:
         if entry.attempts > patience.attempts:
             return GivenUp(f"{patience.attempts} workers came to their end over it"), None
         self._keep_rate()
-        if self._stop.is_set():
+        now = self._jobs.begin(job, self._pace.concurrency, self._clock, self._stop)
+        if now is None:
             return PutOff(0.0, spent=False), None
-        now = self._clock.monotonic()
         wait = self._circuits.enter(_circuits(entry), now)
         if wait is not None:
             return PutOff(max(wait, next_wait(entry, patience, self._chance())), spent=False), None
-        job.begun_at = now
         report = self._finish(entry, Deadline.after(self._pace.entry_timeout, now, job.limit))
         self._learn(entry, report)
         self._tell_of_key(entry, report)

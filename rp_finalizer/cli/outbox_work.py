@@ -8,6 +8,7 @@ import random
 import sys
 import threading
 from dataclasses import dataclass, field
+from math import inf
 from typing import TYPE_CHECKING
 
 import click
@@ -129,19 +130,19 @@ class Work:
 
 
 def prepare(
-    common: Common, settings: Settings, outbox: Outbox, role: str, concurrency: int, rate: float | None = None
+    common: Common, settings: Settings, outbox: Outbox, role: str, concurrency: int, rate: float = inf, ahead: int = 0
 ) -> Work:
     """Build a worker and what it works with; nothing is done yet."""
     hurry = threading.Event()
     finisher = EntryFinisher(settings, stop=hurry)
-    pace = Pace(concurrency=concurrency, lease=settings.lease, entry_timeout=settings.entry_timeout)
+    pace = Pace(concurrency, settings.lease, settings.entry_timeout, rate, ahead=ahead)
     worker = Worker(
         outbox,
         finisher,
         owner=this_process(role),
         clock=SystemClock(),
         chance=random.random,
-        pace=pace if rate is None else Pace(pace.concurrency, pace.lease, pace.entry_timeout, rate),
+        pace=pace,
         patience=patience_of(settings),
     )
     return Work(common, settings, worker, finisher, hurry)

@@ -29,6 +29,7 @@ def _run() -> int:
     signal.signal(signal.SIGTERM, _end)
     from tests.bench import (  # noqa: PLC0415  see `_isolate`
         command_start,
+        draining,
         finish_latency,
         guardian_cost,
         hanging_server,
@@ -49,6 +50,7 @@ def _run() -> int:
         pytest_session,
         outbox_rate,
         outbox_load,
+        draining,
         guardian_cost,
     )
     for benchmark in benchmarks:

@@ -93,7 +93,7 @@ def test_no_more_than_so_many_at_once(outbox: MemoryOutbox) -> None:
             together -= 1
         return FINISHED
 
-    worker(outbox, finish, pace=Pace(concurrency=3, look=0.02)).run(once=True)
+    worker(outbox, finish, pace=Pace(concurrency=3, look=0.02, ahead=2)).run(once=True)
     assert most == 3
 
 
