@@ -14,12 +14,12 @@ from math import inf
 from typing import TYPE_CHECKING
 
 from rp_finalizer import failures
+from rp_finalizer.answer import Answer, Attempted, Meaning
 from rp_finalizer.backoff import TOO_LATE, exponential
 from rp_finalizer.confirming import Move, Watch
 from rp_finalizer.deadline import Deadline
 from rp_finalizer.finish import Finish
 from rp_finalizer.outcome import Outcome, Step, StepResult
-from rp_finalizer.ports import Answer, Attempted, Meaning
 from rp_finalizer.report import Failure
 
 if TYPE_CHECKING:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from rp_finalizer.answer import Answer, Attempted, Meaning
 from rp_finalizer.outcome import ErrorKind
-from rp_finalizer.ports import Answer, Attempted, Meaning
 from rp_finalizer.report import Failure
 
 if TYPE_CHECKING:

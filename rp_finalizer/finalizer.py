@@ -20,11 +20,12 @@ if TYPE_CHECKING:
     from collections.abc import Callable
     from threading import Event
 
+    from rp_finalizer.answer import Answer
     from rp_finalizer.deadline import Deadline
     from rp_finalizer.endpoint import Endpoint
     from rp_finalizer.finish import Finish
     from rp_finalizer.launch import Launch, LaunchRef
-    from rp_finalizer.ports import Answer, Clock, LaunchApi, ReportingClient, Retry
+    from rp_finalizer.ports import Clock, LaunchApi, ReportingClient, Retry
     from rp_finalizer.resolver import Resolution, Resolver
     from rp_finalizer.settings import Settings
 

@@ -6,10 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from rp_finalizer.answer import Answer, Meaning
 from rp_finalizer.errors import BadLaunchError
 from rp_finalizer.launch import Launch, LaunchRef
 from rp_finalizer.outcome import Source, Verdict
-from rp_finalizer.ports import Answer, Candidate, LastResort, LaunchSource, Meaning, SourceRefusedError
+from rp_finalizer.ports import Candidate, LastResort, LaunchSource, SourceRefusedError
 from rp_finalizer.report import Considered
 
 if TYPE_CHECKING:

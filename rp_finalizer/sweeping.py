@@ -7,12 +7,13 @@ from functools import partial
 from time import monotonic
 from typing import TYPE_CHECKING
 
+from rp_finalizer.answer import Answer, Meaning
 from rp_finalizer.deadline import Deadline
 from rp_finalizer.failures import failure_of, tries
 from rp_finalizer.finalizer import Finalizer, Target
 from rp_finalizer.finish import Finish
 from rp_finalizer.outcome import Source
-from rp_finalizer.ports import Answer, Candidate, Meaning
+from rp_finalizer.ports import Candidate
 from rp_finalizer.reportportal.rest_api import PAGE_SIZE
 from rp_finalizer.resolver import Resolver
 from rp_finalizer.system_clock import SystemClock
@@ -22,8 +23,8 @@ if TYPE_CHECKING:
     import threading
     from collections.abc import Callable
 
+    from rp_finalizer.answer import LaunchQuery
     from rp_finalizer.launch import Launch
-    from rp_finalizer.ports import LaunchQuery
     from rp_finalizer.report import Failure, Report
     from rp_finalizer.settings import Settings
 

@@ -12,6 +12,7 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 from uuid import UUID
 
+from rp_finalizer.answer import LaunchQuery, Meaning
 from rp_finalizer.deadline import Deadline
 from rp_finalizer.errors import SettingsError
 from rp_finalizer.failures import failure_of, tries
@@ -19,7 +20,6 @@ from rp_finalizer.finalizer import Finalizer, Target
 from rp_finalizer.launch import LaunchRef
 from rp_finalizer.outbox.launch_source import OutboxSource
 from rp_finalizer.outbox_wiring import open_outbox
-from rp_finalizer.ports import LaunchQuery, Meaning
 from rp_finalizer.reportportal.client_kinds import adapt, connection_of
 from rp_finalizer.reportportal.credentials import ApiKey, PasswordGrant
 from rp_finalizer.reportportal.launch_sources import (
@@ -43,8 +43,9 @@ from rp_finalizer.system_clock import SystemClock
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator, Mapping
 
+    from rp_finalizer.answer import Answer
     from rp_finalizer.launch import Launch
-    from rp_finalizer.ports import Answer, Clock, LastResort, LaunchSource, ReportingClient, Retry
+    from rp_finalizer.ports import Clock, LastResort, LaunchSource, ReportingClient, Retry
     from rp_finalizer.report import Failure
     from rp_finalizer.reportportal.credentials import Credentials
     from rp_finalizer.reportportal.diagnosis import Check

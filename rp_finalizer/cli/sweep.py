@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 
 import click
 
+from rp_finalizer.answer import LaunchQuery
 from rp_finalizer.cli.exits import DONE, FAILED, NO_PERMISSION, NOT_YET, Interrupted, exit_code, interruptible
 from rp_finalizer.cli.options import Common, common_options, duration, not_empty
 from rp_finalizer.cli.outbox_use import lasting
@@ -17,7 +18,6 @@ from rp_finalizer.cli.output import failure_document, headline, print_failure, p
 from rp_finalizer.cli.status import plain_launch
 from rp_finalizer.finish import Attribute
 from rp_finalizer.outcome import ErrorKind
-from rp_finalizer.ports import LaunchQuery
 from rp_finalizer.report import ReportedLaunch
 from rp_finalizer.sweeping import Sweep
 

@@ -14,10 +14,10 @@ from datetime import datetime
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Any
 
+from rp_finalizer.answer import Answer, Meaning
 from rp_finalizer.backoff import parse_retry_after
 from rp_finalizer.launch import Launch, LaunchStatus
 from rp_finalizer.plain_text import flatten, shorten
-from rp_finalizer.ports import Answer, Meaning
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -9,8 +9,8 @@ from base64 import b64encode
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import quote
 
+from rp_finalizer.answer import Answer, Meaning
 from rp_finalizer.masking import mask
-from rp_finalizer.ports import Answer, Meaning
 from rp_finalizer.reportportal.answers import NoReply, read_refusal
 
 if TYPE_CHECKING:

@@ -23,9 +23,10 @@ if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
     from contextlib import AbstractContextManager
 
+    from rp_finalizer.answer import LaunchQuery
     from rp_finalizer.deadline import Deadline
     from rp_finalizer.launch_lines import LaunchFinder
-    from rp_finalizer.ports import LaunchApi, LaunchQuery, ReportingClient, Retry
+    from rp_finalizer.ports import LaunchApi, ReportingClient, Retry
     from rp_finalizer.reportportal.run_files import FileStates
 
 LAUNCH_VARIABLES = ("RP_LAUNCH_UUID", "RP_LAUNCH_ID", "LAUNCH_UUID")

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from rp_finalizer.ports import Answer, Flushed, Meaning
+from rp_finalizer.answer import Answer, Meaning
+from rp_finalizer.ports import Flushed
 from rp_finalizer.report import Count
 
 if TYPE_CHECKING:

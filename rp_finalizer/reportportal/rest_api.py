@@ -5,14 +5,14 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING, Any, Literal
 
-from rp_finalizer.ports import Meaning
+from rp_finalizer.answer import Meaning
 from rp_finalizer.reportportal.answers import Expected, read_answer, read_refusal
 
 if TYPE_CHECKING:
+    from rp_finalizer.answer import Answer, LaunchQuery
     from rp_finalizer.deadline import Deadline
     from rp_finalizer.endpoint import Endpoint
     from rp_finalizer.finish import Attribute, Finish
-    from rp_finalizer.ports import Answer, LaunchQuery
     from rp_finalizer.reportportal.credentials import Credentials
     from rp_finalizer.reportportal.transport import Transport
 

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from tenacity import RetryCallState, Retrying, retry_if_result
 
+from rp_finalizer.answer import Answer, Attempted
 from rp_finalizer.backoff import TOO_LATE, exponential
-from rp_finalizer.ports import Answer, Attempted
 
 if TYPE_CHECKING:
     from collections.abc import Callable

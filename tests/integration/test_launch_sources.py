@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 from rp_finalizer import LaunchFinalizer, Outcome
+from rp_finalizer.answer import LaunchQuery
 from rp_finalizer.deadline import Deadline
 from rp_finalizer.launch_lines import LaunchFinder
 from rp_finalizer.outcome import Source, Verdict
-from rp_finalizer.ports import LaunchQuery
 from rp_finalizer.reportportal.launch_sources import PrintedLaunches, read_output
 from rp_finalizer.wiring import Search
 from tests.support.reporting import QUICK, connected, finishes, now_ms, start_run, status_of

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING
 
 from hypothesis import HealthCheck, given, settings, strategies as st
 
+from rp_finalizer.answer import Answer, Meaning
 from rp_finalizer.launch import LaunchStatus
 from rp_finalizer.outcome import Outcome
-from rp_finalizer.ports import Answer, Meaning
 from tests.support.fakes import (
     END_MS,
     FINISH,

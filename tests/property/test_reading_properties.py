@@ -10,9 +10,9 @@ from typing import Any
 import pytest
 from hypothesis import given, settings, strategies as st
 
+from rp_finalizer.answer import Meaning
 from rp_finalizer.errors import SettingsError
 from rp_finalizer.launch_lines import find_launches
-from rp_finalizer.ports import Meaning
 from rp_finalizer.reportportal.answers import Expected, Reply, read_answer, read_date
 from rp_finalizer.settings import SETTINGS, Settings
 

@@ -9,18 +9,19 @@ from collections.abc import Callable
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from rp_finalizer.answer import Answer, Meaning
 from rp_finalizer.finish import Finish
 from rp_finalizer.launch import Launch, LaunchStatus
-from rp_finalizer.ports import Answer, Candidate, Flushed, Meaning, Pending, SourceRefusedError, Starts
+from rp_finalizer.ports import Candidate, Flushed, Pending, SourceRefusedError, Starts
 from rp_finalizer.report import NOTHING, Count
 
 if TYPE_CHECKING:
     from asyncio import AbstractEventLoop
     from threading import Event
 
+    from rp_finalizer.answer import LaunchQuery
     from rp_finalizer.deadline import Deadline
     from rp_finalizer.outcome import Source
-    from rp_finalizer.ports import LaunchQuery
     from rp_finalizer.report import Considered
 
 UUID = "0a7e2f4c-5b1d-4c8e-9f36-1d2b3a4c5e6f"

@@ -9,11 +9,11 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from rp_finalizer.answer import Answer, Meaning
 from rp_finalizer.deadline import Deadline
 from rp_finalizer.endpoint import Endpoint
 from rp_finalizer.finalizer import Finalizer, Target
 from rp_finalizer.outcome import ErrorKind, Outcome, Source, Step, StepResult
-from rp_finalizer.ports import Answer, Meaning
 from rp_finalizer.reportportal.retrying import TenacityRetry
 from rp_finalizer.resolver import Resolver
 from rp_finalizer.settings import Settings

@@ -13,10 +13,10 @@ import requests
 import responses
 from hypothesis import given, settings, strategies as st
 
+from rp_finalizer.answer import Answer, Meaning
 from rp_finalizer.deadline import Deadline
 from rp_finalizer.endpoint import Endpoint
 from rp_finalizer.launch import LaunchStatus
-from rp_finalizer.ports import Answer, Meaning
 from rp_finalizer.reportportal.answers import LONGEST_MESSAGE, Expected, NoReply, Reply, read_answer, read_date
 from rp_finalizer.reportportal.credentials import ApiKey
 from rp_finalizer.reportportal.rest_api import RestApi

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
 from rp_finalizer.finish import Attribute, Finish
 from rp_finalizer.launch import LaunchStatus
 from rp_finalizer.outcome import ErrorKind, Outcome, Step, StepResult
-from rp_finalizer.ports import Answer, Flushed
+from rp_finalizer.ports import Flushed
 from rp_finalizer.report import Count
 from tests.support.fakes import (
     END_MS,
@@ -43,6 +44,9 @@ from tests.support.scene import (
     results,
     with_settings,
 )
+
+if TYPE_CHECKING:
+    from rp_finalizer.answer import Answer
 
 
 class TestLostAnswers:

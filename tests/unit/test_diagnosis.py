@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from rp_finalizer.answer import Answer, Meaning
 from rp_finalizer.endpoint import Endpoint
-from rp_finalizer.ports import Answer, Meaning
 from rp_finalizer.reportportal.answers import NoReply, Reply
 from rp_finalizer.reportportal.diagnosis.agent_settings import AgentSettings, judge_agent, read_agent_settings
 from rp_finalizer.reportportal.diagnosis.check import Check

@@ -10,7 +10,7 @@ import pytest
 from rp_finalizer.finish import Attribute, Finish
 from rp_finalizer.launch import LaunchStatus
 from rp_finalizer.outcome import ErrorKind, Outcome, Source, Step, StepResult
-from rp_finalizer.ports import Answer, Flushed, Pending
+from rp_finalizer.ports import Flushed, Pending
 from rp_finalizer.report import Count
 from tests.support.fakes import (
     END_MS,
@@ -43,6 +43,8 @@ from tests.support.scene import (
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+
+    from rp_finalizer.answer import Answer
 
 
 class TestHealthy:

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import TYPE_CHECKING
 
 import pytest
 
+from rp_finalizer.answer import Answer, Meaning
 from rp_finalizer.deadline import Deadline
 from rp_finalizer.launch import LaunchRef
 from rp_finalizer.outcome import Source, Verdict
-from rp_finalizer.ports import Answer, LastResort, LaunchSource, Meaning
 from rp_finalizer.report import Considered
 from rp_finalizer.resolver import Resolution, Resolver
 from tests.support.fakes import LAUNCH, LAUNCH_ID, OTHER_UUID, UNKNOWN, UUID, FakeSource, refused, seen, unavailable
+
+if TYPE_CHECKING:
+    from rp_finalizer.ports import LastResort, LaunchSource
 
 DEADLINE = Deadline(1000.0)
 NUMBER = str(LAUNCH_ID)

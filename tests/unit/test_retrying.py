@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import pytest
 from hypothesis import assume, given, settings, strategies as st
 
+from rp_finalizer.answer import Answer, Attempted, Meaning
 from rp_finalizer.deadline import Deadline
-from rp_finalizer.ports import Answer, Attempted, Meaning
 from rp_finalizer.reportportal.retrying import TenacityRetry
 from tests.support.fakes import HANG, LOST, NOT_SENT, OWN_ERROR, TAKEN, ManualClock, refused, unavailable
 

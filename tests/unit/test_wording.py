@@ -6,10 +6,10 @@ from dataclasses import replace
 
 import pytest
 
+from rp_finalizer.answer import Answer, Meaning
 from rp_finalizer.failures import failure_of
 from rp_finalizer.launch import LaunchRef, LaunchStatus
 from rp_finalizer.outcome import ErrorKind, Outcome, Source, Verdict
-from rp_finalizer.ports import Answer, Meaning
 from rp_finalizer.report import Considered, Count, Failure, Report, ReportedLaunch
 from rp_finalizer.wording import (
     NAMING,

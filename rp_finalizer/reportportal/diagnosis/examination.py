@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from urllib3.exceptions import InsecureRequestWarning
 
+from rp_finalizer.answer import Answer
 from rp_finalizer.deadline import Deadline
-from rp_finalizer.ports import Answer
 from rp_finalizer.reportportal.answers import NoReply, Reply, read_refusal
 from rp_finalizer.reportportal.diagnosis.agent_settings import judge_agent, read_agent_settings
 from rp_finalizer.reportportal.diagnosis.check import Check

@@ -8,15 +8,15 @@ from dataclasses import dataclass, field
 from email.utils import parsedate_to_datetime
 from typing import TYPE_CHECKING
 
-from rp_finalizer.ports import Meaning
+from rp_finalizer.answer import Meaning
 from rp_finalizer.reportportal.answers import NoReply, Reply
 from rp_finalizer.reportportal.diagnosis.check import Check
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
+    from rp_finalizer.answer import Answer
     from rp_finalizer.endpoint import Endpoint
-    from rp_finalizer.ports import Answer
 
 TOLERATED = 60.0
 """Seconds by which the two clocks may differ before it is a failed check."""
