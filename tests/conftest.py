@@ -12,6 +12,7 @@ from reportportal_client import set_current
 
 from rp_finalizer.emulator import Emulator
 from tests.support.fault_proxy import FaultProxy
+from tests.support.redis_server import RedisServer
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Iterator
@@ -75,3 +76,17 @@ def fault_proxy(emulator: Emulator) -> Iterator[FaultProxy]:
     """Put a proxy in front of the emulator."""
     with FaultProxy(emulator.port) as proxy:
         yield proxy
+
+
+@pytest.fixture(scope="session")
+def running_redis(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RedisServer]:
+    """Run one redis-server for all tests of a process."""
+    with RedisServer(tmp_path_factory.mktemp("redis")) as server:
+        yield server
+
+
+@pytest.fixture
+def redis_server(running_redis: RedisServer) -> RedisServer:
+    """Give a redis-server that holds nothing."""
+    running_redis.do("FLUSHALL")
+    return running_redis

@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 
 _NAMES = ("entry_id", "key", "created_at")
 """Columns that stay as they are."""
-_CHANGING = (
+CHANGING = (
     "state",
     "rank",
     "visible_at",
@@ -37,14 +37,15 @@ _CHANGING = (
     "history",
     "last_error",
 )
+"""Columns that a step may change, as `changing` gives their values."""
 _REPORT = "(SELECT report FROM reports WHERE reports.id = entries.id)"
-COLUMNS = ", ".join(("entry_id", "created_at", *_CHANGING, _REPORT))
+COLUMNS = ", ".join(("entry_id", "created_at", *CHANGING, _REPORT))
 """Of a row that `entry_of` reads."""
 INSERT = (
-    f"INSERT INTO entries ({', '.join((*_NAMES, *_CHANGING))}) "  # noqa: S608  constants
-    f"VALUES ({', '.join('?' * len((*_NAMES, *_CHANGING)))})"
+    f"INSERT INTO entries ({', '.join((*_NAMES, *CHANGING))}) "  # noqa: S608  constants
+    f"VALUES ({', '.join('?' * len((*_NAMES, *CHANGING)))})"
 )
-UPDATE = f"UPDATE entries SET {', '.join(f'{name} = ?' for name in _CHANGING)} WHERE entry_id = ?"  # noqa: S608  as above
+UPDATE = f"UPDATE entries SET {', '.join(f'{name} = ?' for name in CHANGING)} WHERE entry_id = ?"  # noqa: S608  as above
 
 _PRIORITIES = tuple(Priority)
 
@@ -61,12 +62,12 @@ def launch_keys(uuid: str) -> tuple[str, str]:
 
 def inserted(entry: Entry) -> tuple[Any, ...]:
     """Give the values for `INSERT`."""
-    return (entry.entry_id, key_of(entry.launch), entry.created_at, *_changing(entry))
+    return (entry.entry_id, key_of(entry.launch), entry.created_at, *changing(entry))
 
 
 def updated(entry: Entry) -> tuple[Any, ...]:
     """Give the values for `UPDATE`."""
-    return (*_changing(entry), entry.entry_id)
+    return (*changing(entry), entry.entry_id)
 
 
 def entry_of(row: Sequence[Any]) -> Entry:
@@ -113,7 +114,8 @@ def entry_of(row: Sequence[Any]) -> Entry:
     )
 
 
-def _changing(entry: Entry) -> tuple[Any, ...]:
+def changing(entry: Entry) -> tuple[Any, ...]:
+    """Give the values of `CHANGING`."""
     error = entry.last_error
     return (
         entry.state,

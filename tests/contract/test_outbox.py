@@ -14,6 +14,7 @@ from rp_finalizer.entries import AGEING, Entry, EntryState, OwedLaunch, Priority
 from rp_finalizer.errors import EntryStateError, LeaseLostError, OutboxError, UnknownEntryError
 from rp_finalizer.finish import Attribute
 from rp_finalizer.outbox.memory import MemoryOutbox
+from rp_finalizer.outbox.redis import RedisOutbox
 from rp_finalizer.outbox.sqlite import SqliteOutbox
 from rp_finalizer.outbox_port import CLEARED
 from rp_finalizer.outcome import ErrorKind, Outcome
@@ -53,7 +54,7 @@ def clock() -> Time:
     return Time()
 
 
-@pytest.fixture(params=["memory", "sqlite"])
+@pytest.fixture(params=["memory", "sqlite", "redis"])
 def opening(request: pytest.FixtureRequest, clock: Time, tmp_path: Path) -> Iterator[Callable[..., Outbox]]:
     """Open an outbox of each kind; where it outlives its process, a second opening finds what the first left."""
     opened: list[Outbox] = []
@@ -61,6 +62,9 @@ def opening(request: pytest.FixtureRequest, clock: Time, tmp_path: Path) -> Iter
     def open_(**arguments: Any) -> Outbox:
         if request.param == "memory":
             opened.append(MemoryOutbox(clock=clock, **arguments))
+        elif request.param == "redis":
+            server = request.getfixturevalue("redis_server")
+            opened.append(RedisOutbox(server.url, clock=clock, **arguments))
         else:
             opened.append(SqliteOutbox(tmp_path / "outbox.db", clock=clock, **arguments))
         return opened[-1]
@@ -285,6 +289,24 @@ def test_one_entry_is_taken_before_its_time(outbox: Outbox, clock: Time) -> None
         outbox.take(taken.entry_id, "another", LEASE)
     with pytest.raises(UnknownEntryError):
         outbox.take("nothing", "another", LEASE)
+
+
+def test_several_are_taken_at_one_go_except_what_others_have(outbox: Outbox) -> None:
+    """Who takes many gets those that are to be had, in the order asked for; of the others nothing changes."""
+    waiting, put_off = outbox.add(launch(1)), outbox.add(launch(2), delay=900.0)
+    dead, alive = outbox.open(launch(3), "dead run", LEASE), outbox.open(launch(4), "run", LEASE)
+    settled = outbox.take(outbox.add(launch(5)).entry_id, "worker", LEASE)
+    outbox.complete(settled.entry_id, settled.lease_token, FINISHED)
+    others = [(alive.entry_id, None), (alive.entry_id, "dead run"), (settled.entry_id, None), ("nothing", None)]
+    before = outbox.find(alive.entry_id) + outbox.find(settled.entry_id)
+    wanted = [(put_off.entry_id, None), *others, (dead.entry_id, "dead run"), (waiting.entry_id, None)]
+    taken = outbox.take_all([*wanted, (waiting.entry_id, None)], "drain", LEASE)
+    assert [each.entry_id for each in taken] == [put_off.entry_id, dead.entry_id, waiting.entry_id]
+    assert {(each.state, each.lease_owner) for each in taken} == {(EntryState.LEASED, "drain")}
+    assert [outbox.find(each.entry_id) for each in taken] == [[each] for each in taken]
+    assert outbox.find(alive.entry_id) + outbox.find(settled.entry_id) == before
+    assert outbox.statistics().counters["recovered"] == 1
+    assert outbox.take_all([], "drain", LEASE) == outbox.take_all(others, "drain", LEASE) == []
 
 
 def test_what_a_dead_holder_held_is_taken_at_once(outbox: Outbox) -> None:

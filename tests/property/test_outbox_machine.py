@@ -10,12 +10,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 from uuid import UUID
 
+import pytest
 from hypothesis import settings, strategies as st
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, consumes, initialize, invariant, multiple, rule
 
 from rp_finalizer.entries import Entry, EntryState, OwedLaunch, Priority
 from rp_finalizer.errors import EntryStateError, LeaseLostError
 from rp_finalizer.outbox.memory import MemoryOutbox
+from rp_finalizer.outbox.redis import RedisOutbox
 from rp_finalizer.outbox.sqlite import SqliteOutbox
 from rp_finalizer.outcome import ErrorKind, Outcome
 from rp_finalizer.report import Failure, Report
@@ -24,6 +26,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from rp_finalizer.outbox_port import Outbox
+    from tests.support.redis_server import RedisServer
 
 REFUSED = Failure(ErrorKind.UNAVAILABLE, "503", "later")
 LAUNCHES = st.integers(0, 5)
@@ -40,7 +43,7 @@ class Known:
 
 
 class Histories(RuleBasedStateMachine):
-    """Runs, workers and people use two outboxes in the same way: one in memory, one in a file."""
+    """Runs, workers and people use two outboxes in the same way: one in memory, one that outlives its process."""
 
     held = Bundle("held")
 
@@ -48,9 +51,12 @@ class Histories(RuleBasedStateMachine):
     def begin(self) -> None:
         self.folder = tempfile.TemporaryDirectory()
         self.now = 1_800_000_000.0
-        self.file = SqliteOutbox(Path(self.folder.name, "outbox.db"), clock=lambda: self.now)
+        self.file = self.outlasting()
         self.memory = MemoryOutbox(clock=lambda: self.now)
         self.known: dict[str, Known] = {}
+
+    def outlasting(self) -> Outbox:
+        return SqliteOutbox(Path(self.folder.name, "outbox.db"), clock=lambda: self.now)
 
     def teardown(self) -> None:
         if hasattr(self, "file"):
@@ -200,7 +206,24 @@ def _tried(call: Callable[[], object]) -> bool:
     return True
 
 
+class RedisHistories(Histories):
+    """The same, with Redis in place of the file."""
+
+    server: RedisServer
+
+    def outlasting(self) -> Outbox:
+        self.server.do("FLUSHALL")
+        return RedisOutbox(self.server.url, clock=lambda: self.now)
+
+
+MANNER = settings(max_examples=30, stateful_step_count=30, deadline=None, derandomize=True, database=None)
 TestHistories = Histories.TestCase
-TestHistories.settings = settings(
-    max_examples=30, stateful_step_count=30, deadline=None, derandomize=True, database=None
-)
+TestHistories.settings = MANNER
+
+
+class TestRedisHistories(RedisHistories.TestCase):  # type: ignore[misc,valid-type]
+    settings = MANNER
+
+    @pytest.fixture(autouse=True)
+    def _server(self, redis_server: RedisServer) -> None:
+        RedisHistories.server = redis_server

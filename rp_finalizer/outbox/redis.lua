@@ -1,0 +1,485 @@
+-- An outbox in Redis: its steps, each of them done whole or not at all. What becomes of an entry is decided by whoever
+-- calls (`write`), but for the claim, which has to find the entries at the same moment.
+--
+-- KEYS[1] is the prefix P, with the hash tag that keeps all keys in one slot. The keys:
+--   P:version          string   the version of this dictionary
+--   P:latest           string   when something was written last
+--   P:jumped           string   there while entries lie where a clock that went back has put them
+--   P:counters         hash     how often each thing happened, by "KIND NAME"
+--   P:entry:ID         hash     an entry; its fence: `version`, new with every write, and `lease_token`;
+--                               `message` is its message in a stream, empty where it has none
+--   P:launch:UUID      hash     the ids of a launch's entries, by "ENDPOINT#PROJECT"
+--   P:state:STATE      zset     the ids of a state's entries, all of score 0, so in the order of the ids
+--   P:due:RANK         stream   a priority's entries that are due, and those delivered to workers; field `id`
+--   P:waiting:RANK     zset     its other owed entries, by when they come due: open, delayed, or taken by name
+--   P:runs             zset     the open ones of all priorities, by when the lease of their run ends
+--   P:done             zset     the finished ones, by when that was
+-- Each stream has the one group `workers`, begun at 0. What is delivered stays in the stream until it is settled. The
+-- time of a delivery is not when that was, but when its lease ends, less AHEAD: idle for AHEAD is a lease run out.
+--
+-- ARGV: the step, the dictionary's version, the time (empty: the server's), the arguments of the step.
+-- The answer: a word, the time, and what the step gives. Times are seconds since the epoch.
+
+local P, GROUP, RANKS, AHEAD = KEYS[1], 'workers', {'0', '1', '2', '3'}, 315360000000
+local AGEING = 600
+local call = redis.call
+local clock = call('TIME')
+local server_ms = clock[1] * 1000 + math.floor(clock[2] / 1000)
+local now = tonumber(ARGV[3]) or (clock[1] + clock[2] / 1000000)
+
+local function exact(number) return string.format('%.17g', number) end
+
+local function key(...) return table.concat({P, ...}, ':') end
+
+local function entry(id) return key('entry', id) end
+
+local function known(version)
+  local there = call('GET', key('version'))
+  if not there then call('SET', key('version'), version) end
+  return (there or version) == version
+end
+
+local function answer(word, ...) return {word, exact(now), ...} end
+
+local function latest() return tonumber(call('GET', key('latest')) or 0) end
+
+local function note_time()
+  if now > latest() then call('SET', key('latest'), exact(now)) end
+end
+
+-- Entries may lie elsewhere than their times say.
+local function jumped() return now < latest() or call('EXISTS', key('jumped')) == 1 end
+
+local function times(id)
+  local found = call('HMGET', entry(id), 'visible_at', 'updated_at')
+  return tonumber(found[1] or nil), tonumber(found[2] or nil)
+end
+
+local function is_due(id)
+  local visible_at, updated_at = times(id)
+  return visible_at ~= nil and (visible_at <= now or updated_at > now)
+end
+
+local function count(name, number) call('HINCRBY', key('counters'), name, number) end
+
+local function ids(state) return call('ZRANGE', key('state', state), 0, -1) end
+
+local function owed()
+  return call('ZCARD', key('state', 'open')) + call('ZCARD', key('state', 'ready')) + call('ZCARD', key('state', 'leased'))
+end
+
+-- The id of the last message that was delivered, and how many of these are not settled; nil of an empty stream.
+local function group(rank)
+  local stream = key('due', rank)
+  if call('XLEN', stream) == 0 then return nil end
+  for _, each in ipairs(call('XINFO', 'GROUPS', stream)) do
+    local told = {}
+    for i = 1, #each, 2 do told[each[i]] = each[i + 1] end
+    if told['name'] == GROUP then return told['last-delivered-id'], told['pending'] end
+  end
+  -- Somebody removed the group: who holds what stands in the entries, and is seen to as they are delivered again.
+  call('XGROUP', 'CREATE', stream, GROUP, '0')
+  return '0-0', 0
+end
+
+-- Messages behind one, as {message, id}.
+local function behind(rank, message, limit)
+  local found = {}
+  local from = '(' .. message
+  for i, each in ipairs(call('XRANGE', key('due', rank), from, '+', 'COUNT', limit)) do
+    found[i] = {each[1], each[2][2]}
+  end
+  return found
+end
+
+local function enqueue(id, rank)
+  local stream = key('due', rank)
+  if call('EXISTS', stream) == 0 then call('XGROUP', 'CREATE', stream, GROUP, '0', 'MKSTREAM') end
+  call('HSET', entry(id), 'message', call('XADD', stream, '*', 'id', id))
+end
+
+local function settle(message, rank)
+  call('XACK', key('due', rank), GROUP, message)
+  call('XDEL', key('due', rank), message)
+end
+
+-- Have a consumer hold a message until a time.
+local function hold(message, rank, owner, until_)
+  group(rank)
+  call('XCLAIM', key('due', rank), GROUP, owner, 0, message,
+    'TIME', exact(math.ceil(until_ * 1000) - AHEAD), 'FORCE', 'JUSTID')
+end
+
+local function delivered(message, rank)
+  return group(rank) ~= nil and #call('XPENDING', key('due', rank), GROUP, message, message, 1) > 0
+end
+
+-- A consumer is removed with all that it has: only one that has nothing may be.
+local function remove_idle(rank, owner)
+  if group(rank) and #call('XPENDING', key('due', rank), GROUP, '-', '+', 1, owner) == 0 then
+    call('XGROUP', 'DELCONSUMER', key('due', rank), GROUP, owner)
+  end
+end
+
+-- Put a waiting entry where it is claimed.
+local function promote(id, rank)
+  call('ZREM', key('waiting', rank), id)
+  enqueue(id, rank)
+end
+
+local function promote_due(rank, limit)
+  for _, id in ipairs(call('ZRANGEBYSCORE', key('waiting', rank), '-inf', exact(now), 'LIMIT', 0, limit)) do
+    promote(id, rank)
+  end
+end
+
+-- Put all entries where their times say, by a clock that went back, or has caught up.
+local function relocate()
+  for _, rank in ipairs(RANKS) do
+    for _, id in ipairs(call('ZRANGE', key('waiting', rank), 0, -1)) do
+      if is_due(id) then promote(id, rank) end
+    end
+    local last = group(rank)
+    for _, each in ipairs(last and behind(rank, last, 1000000) or {}) do
+      if not is_due(each[2]) then
+        settle(each[1], rank)
+        call('HSET', entry(each[2]), 'message', '')
+        call('ZADD', key('waiting', rank), exact(times(each[2])), each[2])
+      end
+    end
+  end
+  for _, id in ipairs(ids('leased')) do
+    local held = call('HMGET', entry(id), 'message', 'rank', 'lease_owner', 'updated_at', 'lease_until')
+    if held[1] ~= '' and delivered(held[1], held[2]) then
+      local until_ = tonumber(held[4]) > now and math.min(now, held[5]) or tonumber(held[5])
+      hold(held[1], held[2], held[3], until_)
+    end
+  end
+  if now < latest() then call('SET', key('jumped'), 1) else call('DEL', key('jumped')) end
+end
+
+-- Take an entry out of where it lies.
+local function remove(id)
+  local held = call('HMGET', entry(id), 'state', 'rank', 'message')
+  if not held[1] then return end
+  if held[3] ~= '' then settle(held[3], held[2]) end
+  call('ZREM', key('waiting', held[2]), id)
+  call('ZREM', key('state', held[1]), id)
+  if held[1] == 'open' then call('ZREM', key('runs'), id) end
+  if held[1] == 'done' then call('ZREM', key('done'), id) end
+end
+
+-- Put an entry where it belongs.
+local function place(id)
+  local held = call('HMGET', entry(id), 'state', 'rank', 'visible_at', 'updated_at')
+  local state, rank, visible_at = held[1], held[2], held[3]
+  call('HSET', entry(id), 'message', '')
+  call('ZADD', key('state', state), 0, id)
+  if state == 'open' then call('ZADD', key('runs'), visible_at, id) end
+  if state == 'done' then call('ZADD', key('done'), held[4], id) end
+  if state == 'ready' and tonumber(visible_at) <= now then
+    promote_due(rank, 100)
+    enqueue(id, rank)
+  elseif state == 'ready' or state == 'open' or state == 'leased' then
+    call('ZADD', key('waiting', rank), visible_at, id)
+  end
+end
+
+-- Write into an entry that it is leased, as `Entry.claimed` says; give what it was before.
+local function lease(id, message, owner, seconds, version)
+  local before = call('HGETALL', entry(id))
+  local was = {}
+  for i = 1, #before, 2 do was[before[i]] = before[i + 1] end
+  local held = was.state ~= 'ready'
+  local what = held and 'taken over from ' .. was.lease_owner or 'claimed'
+  local event = '[' .. exact(now) .. ',' .. cjson.encode(what) .. ',' .. cjson.encode(owner) .. ']'
+  local history = was.history == '[]' and '[' or string.sub(was.history, 1, -2) .. ','
+  local until_ = exact(now + seconds)
+  call('HSET', entry(id), 'state', 'leased', 'lease_owner', owner, 'lease_token', was.lease_token + 1,
+    'lease_until', until_, 'visible_at', until_, 'updated_at', exact(now), 'attempts', was.attempts + 1,
+    'history', history .. event .. ']', 'version', version, 'message', message)
+  if was.state ~= 'leased' then
+    call('ZREM', key('state', was.state), id)
+    call('ZADD', key('state', 'leased'), 0, id)
+  end
+  if was.state == 'open' then call('ZREM', key('runs'), id) end
+  if held then count('event recovered', 1) end
+  hold(message, was.rank, owner, now + seconds)
+  return before
+end
+
+-- Take deliveries whose lease has run out, up to a number.
+local function take_expired(taken, rank, owner, limit, seconds, version)
+  if not group(rank) then return end
+  local stream, cursor = key('due', rank), '-'
+  local idle = exact(math.max(0, server_ms - math.floor(now * 1000) + AHEAD))
+  while #taken < limit do
+    local found = call('XPENDING', stream, GROUP, 'IDLE', idle, cursor, '+', limit - #taken)
+    if #found == 0 then return end
+    for _, each in ipairs(found) do
+      local message, consumer = each[1], each[2]
+      local read = call('XRANGE', stream, message, message)[1]
+      local id = read and read[2][2]
+      if not id or call('HGET', entry(id), 'message') ~= message then
+        settle(message, rank)
+      elseif is_due(id) then
+        taken[#taken + 1] = lease(id, message, owner, seconds, version)
+        if consumer ~= owner then remove_idle(rank, consumer) end
+      end
+      cursor = '(' .. message
+    end
+  end
+end
+
+-- Deliver the next message of a stream to a worker; give the entry, or nil where it is not to be had.
+local function deliver(rank, message, id, owner, seconds, version)
+  call('XREADGROUP', 'GROUP', GROUP, owner, 'COUNT', 1, 'STREAMS', key('due', rank), '>')
+  local held = call('HMGET', entry(id), 'message', 'state', 'lease_owner', 'lease_until')
+  if held[1] ~= message then
+    settle(message, rank)
+  elseif is_due(id) then
+    return lease(id, message, owner, seconds, version)
+  else
+    -- The group was lost, and with it who holds this one.
+    hold(message, rank, held[3] ~= '' and held[3] or owner, tonumber(held[4]) or now)
+  end
+end
+
+-- The rank whose next message is the most urgent, of lists of {message, id}.
+local function most_urgent(queues)
+  local best, least
+  for _, rank in ipairs(RANKS) do
+    local head = queues[rank][1]
+    local urgency = head and (times(head[2]) or 0) + rank * AGEING
+    if urgency and (not least or urgency < least) then best, least = rank, urgency end
+  end
+  return best
+end
+
+local function wholes(found)
+  local all = {}
+  for i, id in ipairs(found) do all[i] = call('HGETALL', entry(id)) end
+  return all
+end
+
+-- Entries by a number each, the least first.
+local function sorted(numbers, limit)
+  local found, first = {}, {}
+  for id in pairs(numbers) do found[#found + 1] = id end
+  table.sort(found, function(a, b)
+    if numbers[a] ~= numbers[b] then return numbers[a] < numbers[b] end
+    return a < b
+  end)
+  for i = 1, math.min(limit, #found) do first[i] = found[i] end
+  return first
+end
+
+-- All that is due although the clock went back, by urgency.
+local function due_after_jump(states)
+  local found = {}
+  for _, state in ipairs(states) do
+    for _, id in ipairs(ids(state)) do
+      if is_due(id) then found[id] = times(id) + call('HGET', entry(id), 'rank') * AGEING end
+    end
+  end
+  return found
+end
+
+local OWED = {'open', 'ready', 'leased'}
+local steps = {}
+
+-- Give the entry of an id.
+function steps.look(id) return answer('ok', call('HGETALL', entry(id))) end
+
+-- Give a launch's entry.
+function steps.look_for(uuid, target)
+  local id = call('HGET', key('launch', uuid), target)
+  return answer('ok', id and call('HGETALL', entry(id)) or {})
+end
+
+-- Write an entry as it was decided, where it still is what that was decided of (`expected`, empty of a new one) and
+-- the time was right, but for a `tolerance`; else give what it is. `same`: whether its lease is only renewed.
+function steps.write(id, uuid, target, expected, tolerance, room, same, counted, ...)
+  local fields = {...}
+  local there = expected ~= '' and id or call('HGET', key('launch', uuid), target)
+  local version = there and call('HGET', entry(there), 'version') or ''
+  -- The answer to the same call was lost.
+  if version == fields[2] then return answer('ok') end
+  local true_now = clock[1] + clock[2] / 1000000
+  -- Never ahead: what was written in the future is due at once.
+  local in_time = tolerance == '' or (now <= true_now and true_now - now <= tonumber(tolerance))
+  if version ~= expected or not in_time then
+    if tolerance ~= '' then now = true_now end
+    return answer('changed', there and call('HGETALL', entry(there)) or {})
+  end
+  if room ~= '' and owed() >= tonumber(room) then return answer('full') end
+  local held = call('HMGET', entry(id), 'state', 'rank', 'message')
+  if same == '1' and held[1] == 'leased' and held[3] ~= '' and delivered(held[3], held[2]) then
+    call('HSET', entry(id), unpack(fields))
+    local now_held = call('HMGET', entry(id), 'lease_owner', 'lease_until')
+    hold(held[3], held[2], now_held[1], tonumber(now_held[2]))
+  else
+    remove(id)
+    call('HSET', entry(id), unpack(fields))
+    call('HSET', key('launch', uuid), target, id)
+    place(id)
+  end
+  for name in string.gmatch(counted, '[^\n]+') do count(name, 1) end
+  note_time()
+  return answer('ok')
+end
+
+-- Take what is due: first what others let the lease run out of, then what is new, the most urgent first.
+function steps.claim(owner, limit, seconds, version)
+  limit, seconds = tonumber(limit), tonumber(seconds)
+  if jumped() then relocate() end
+  local taken, queues = {}, {}
+  for _, rank in ipairs(RANKS) do promote_due(rank, limit) end
+  for _, rank in ipairs(RANKS) do take_expired(taken, rank, owner, limit, seconds, version) end
+  for _, rank in ipairs(RANKS) do
+    local last = #taken < limit and group(rank)
+    queues[rank] = last and behind(rank, last, limit) or {}
+  end
+  while #taken < limit do
+    local rank = most_urgent(queues)
+    if not rank then break end
+    local head = table.remove(queues[rank], 1)
+    taken[#taken + 1] = deliver(rank, head[1], head[2], owner, seconds, version)
+    if #queues[rank] == 0 then queues[rank] = behind(rank, head[1], limit) end
+  end
+  if #taken > 0 then note_time() end
+  return answer('ok', taken)
+end
+
+-- Give what is due, in the order of the claim.
+function steps.queue(limit)
+  limit = tonumber(limit)
+  if jumped() then return answer('ok', wholes(sorted(due_after_jump(OWED), limit))) end
+  local expired, queues = {}, {}
+  for _, id in ipairs(ids('leased')) do
+    local held = call('HMGET', entry(id), 'rank', 'message')
+    local at, number = string.match(held[2], '(%d+)-(%d+)')
+    if at and is_due(id) and delivered(held[2], held[1]) then expired[id] = held[1] * 1e14 + at + number / 1e6 end
+  end
+  local found = sorted(expired, limit)
+  for _, rank in ipairs(RANKS) do
+    local last = group(rank)
+    queues[rank] = last and behind(rank, last, limit) or {}
+    for _, id in ipairs(call('ZRANGEBYSCORE', key('waiting', rank), '-inf', exact(now), 'LIMIT', 0, limit)) do
+      queues[rank][#queues[rank] + 1] = {'', id}
+    end
+  end
+  while #found < limit do
+    local rank = most_urgent(queues)
+    if not rank then break end
+    found[#found + 1] = table.remove(queues[rank], 1)[2]
+  end
+  return answer('ok', wholes(found))
+end
+
+-- Give what runs let the lease run out of, by when that was.
+function steps.overdue(limit)
+  if not jumped() then
+    return answer('ok', wholes(call('ZRANGEBYSCORE', key('runs'), '-inf', exact(now), 'LIMIT', 0, limit)))
+  end
+  local found = due_after_jump({'open'})
+  for id in pairs(found) do found[id] = times(id) end
+  return answer('ok', wholes(sorted(found, tonumber(limit))))
+end
+
+-- Give what workers hold, by when the lease ends.
+function steps.active(limit)
+  local found = {}
+  for _, id in ipairs(ids('leased')) do
+    local until_ = times(id)
+    if until_ > now then found[id] = until_ end
+  end
+  return answer('ok', wholes(sorted(found, tonumber(limit))))
+end
+
+-- Give the entries that an id or a launch's uuid names.
+function steps.find(name)
+  if call('EXISTS', entry(name)) == 1 then return answer('ok', wholes({name})) end
+  return answer('ok', wholes(call('HVALS', key('launch', name))))
+end
+
+-- Give a page of entries of some states by their ids.
+function steps.page(states, limit, after)
+  local found, first = {}, {}
+  for state in string.gmatch(states, '%a+') do
+    local from = after == '' and '-' or '(' .. after
+    for _, id in ipairs(call('ZRANGEBYLEX', key('state', state), from, '+', 'LIMIT', 0, limit)) do
+      found[#found + 1] = id
+    end
+  end
+  table.sort(found)
+  for i = 1, math.min(limit, #found) do first[i] = found[i] end
+  return answer('ok', wholes(first))
+end
+
+-- Forget some entries that were finished so many seconds ago, and consumers that have been of no use for an hour.
+function steps.prune(keep, limit)
+  local old = call('ZRANGEBYSCORE', key('done'), '-inf', '(' .. exact(now - keep), 'LIMIT', 0, limit)
+  for _, id in ipairs(old) do
+    local launch = call('HMGET', entry(id), 'uuid', 'target')
+    remove(id)
+    call('HDEL', key('launch', launch[1]), launch[2])
+    call('DEL', entry(id))
+  end
+  for _, rank in ipairs(RANKS) do
+    for _, each in ipairs(group(rank) and call('XINFO', 'CONSUMERS', key('due', rank), GROUP) or {}) do
+      if each[6] > 3600000 then remove_idle(rank, each[2]) end
+    end
+  end
+  return answer('ok', #old)
+end
+
+-- Count: the states, what is due, the counters.
+function steps.statistics()
+  local states, due = {}, 0
+  for _, state in ipairs({'open', 'ready', 'leased', 'done', 'dead'}) do
+    states[#states + 1] = state
+    states[#states + 1] = call('ZCARD', key('state', state))
+  end
+  if jumped() then
+    for _ in pairs(due_after_jump(OWED)) do due = due + 1 end
+  else
+    for _, id in ipairs(ids('leased')) do
+      local message, rank = unpack(call('HMGET', entry(id), 'message', 'rank'))
+      if message ~= '' and is_due(id) and delivered(message, rank) then due = due + 1 end
+    end
+    for _, rank in ipairs(RANKS) do
+      local last, pending = group(rank)
+      due = due + call('ZCOUNT', key('waiting', rank), '-inf', exact(now))
+      if last then due = due + call('XLEN', key('due', rank)) - pending end
+    end
+  end
+  return answer('ok', states, due, call('HGETALL', key('counters')))
+end
+
+-- Give when something comes due, nil where nothing is owed.
+function steps.next_due()
+  local first
+  local function take(at) if at and (not first or at < first) then first = at end end
+  for _, rank in ipairs(RANKS) do
+    local last, pending = group(rank)
+    if last and call('XLEN', key('due', rank)) > pending and not jumped() then take(now) end
+    take(tonumber(call('ZRANGE', key('waiting', rank), 0, 0, 'WITHSCORES')[2]))
+  end
+  for _, id in ipairs(ids('leased')) do take((times(id))) end
+  if jumped() then
+    for _, state in ipairs(OWED) do
+      for _, id in ipairs(ids(state)) do take(is_due(id) and now or (times(id))) end
+    end
+  end
+  return answer('ok', first and exact(first) or '')
+end
+
+-- Remove a worker's consumers, where nothing is theirs any more.
+function steps.leave(owner)
+  for _, rank in ipairs(RANKS) do remove_idle(rank, owner) end
+  return answer('ok')
+end
+
+if not known(ARGV[2]) then return {'version', call('GET', key('version'))} end
+return steps[ARGV[1]](unpack(ARGV, 4))

@@ -1,0 +1,117 @@
+"""Calls of the outbox's script on a Redis server that may be away, restarted, or flushed at any time.
+
+A server that does not answer is tried again, with growing waits, until patience is at its end. The script knows a call
+that comes twice because its answer was lost. What remains is told as `OutboxError`, without the password.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import time
+from importlib.resources import files
+from typing import TYPE_CHECKING, Any
+from urllib.parse import unquote, urlsplit
+
+from rp_finalizer.errors import OutboxError
+from rp_finalizer.masking import mask
+from rp_finalizer.outbox.redis_address import name_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    import redis
+
+VERSION = "1"
+"""Of the keys, kept in Redis."""
+PREFIX = "{rp-finalizer}"
+"""Of all keys; the braces keep them in one slot of a cluster."""
+
+_CONNECT = 1.0
+"""Seconds in which a server has taken a connection, or is away."""
+_READ = 5.0
+"""Seconds in which it has answered."""
+_FIRST_WAIT, _LONGEST_WAIT = 0.05, 1.0
+"""Seconds between two tries."""
+
+
+class RedisConnection:
+    """A server, and the script on it. Safe to use from several threads. `patience` is seconds that it may be away."""
+
+    def __init__(self, url: str, patience: float) -> None:
+        self.name = name_of(url)
+        self._url = url
+        self._patience = patience
+        self._script = files(__package__).joinpath("redis.lua").read_text(encoding="utf-8")
+        self._digest = hashlib.sha1(self._script.encode()).hexdigest()  # noqa: S324  Redis names scripts so
+        self._client: redis.Redis | None = None
+
+    def call(self, step: str, now: str, *arguments: object, patience: float | None = None) -> list[Any]:
+        """Do a step of the script; give its answer. Raises `OutboxError`."""
+        values = (step, VERSION, now, *arguments)
+        answer = self._patiently(values, self._patience if patience is None else patience)
+        if answer[0] == "version":
+            newer = f"another version of rp-finalizer keeps its entries there (version {answer[1]})"
+            raise OutboxError(self.name, newer, "use that version, or another database of this server")
+        return answer
+
+    def close(self) -> None:
+        """Close all connections; the next call opens one."""
+        client, self._client = self._client, None
+        if client is not None:
+            client.close()
+
+    def _patiently(self, values: Sequence[object], patience: float) -> list[Any]:
+        try:
+            from redis import exceptions  # noqa: PLC0415  for who needs it
+        except ImportError:
+            raise OutboxError(self.name, "redis-py is not installed", "pip install 'rp-finalizer[redis]'") from None
+        until, wait = time.monotonic() + patience, _FIRST_WAIT
+        while True:
+            try:
+                return self._call(values)
+            except (exceptions.AuthenticationError, exceptions.AuthorizationError) as error:
+                raise self._told(error, "give the right user and password in its address") from None
+            except (exceptions.ConnectionError, exceptions.TimeoutError) as error:
+                if time.monotonic() + wait >= until:
+                    raise self._told(error, "start it, or name another outbox") from None
+            except exceptions.NoPermissionError as error:
+                rights = f"+@read +@write +@scripting +@connection +time ~{PREFIX}*"
+                raise self._told(error, f"give its user these rights: {rights}") from None
+            except exceptions.RedisError as error:
+                raise self._told(error, "look at the server, or name another outbox") from None
+            time.sleep(wait * random.uniform(0.5, 1.5))
+            wait = min(2 * wait, _LONGEST_WAIT)
+
+    def _call(self, values: Sequence[object]) -> list[Any]:
+        from redis.exceptions import NoScriptError  # noqa: PLC0415  as above
+
+        client = self._opened()
+        try:
+            answer: Any = client.evalsha(self._digest, 1, PREFIX, *values)  # type: ignore[arg-type]
+        except NoScriptError:
+            # A new server, or one whose scripts were flushed.
+            answer = client.eval(self._script, 1, PREFIX, *values)  # type: ignore[arg-type]
+        result: list[Any] = answer
+        return result
+
+    def _opened(self) -> redis.Redis:
+        if self._client is None:
+            import redis  # noqa: PLC0415  as above
+            from redis.backoff import NoBackoff  # noqa: PLC0415  as above
+            from redis.retry import Retry  # noqa: PLC0415  as above
+
+            self._client = redis.Redis.from_url(
+                self._url,
+                protocol=2,
+                decode_responses=True,
+                encoding_errors="surrogatepass",
+                socket_connect_timeout=_CONNECT,
+                socket_timeout=_READ,
+                retry=Retry(NoBackoff(), 0),
+            )
+        return self._client
+
+    def _told(self, error: Exception, mend: str) -> OutboxError:
+        password = urlsplit(self._url).password
+        return OutboxError(self.name, mask(str(error), self._url, password, unquote(password or "")), mend)
