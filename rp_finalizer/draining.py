@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from rp_finalizer.entries import EntryState
-from rp_finalizer.errors import EntryStateError, UnknownEntryError
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Iterator
@@ -81,11 +80,11 @@ class ChosenEntries:
         """Take the next ones; what others were faster with is theirs."""
         taken: list[Entry] = []
         while self._left and len(taken) < limit:
-            entry_id, dead = self._left.popleft()
-            try:
-                taken.append(self._outbox.take(entry_id, owner, lease, instead_of=dead))
-            except (EntryStateError, UnknownEntryError):
+            wanted = [self._left.popleft() for _ in range(min(limit - len(taken), len(self._left)))]
+            had = self._outbox.take_all(wanted, owner, lease)
+            for _ in range(len(wanted) - len(had)):
                 self._settled()
+            taken += had
         return taken
 
     def next_due(self) -> float | None:

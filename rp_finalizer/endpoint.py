@@ -21,6 +21,8 @@ _SCHEME = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*)://")
 _BEFORE_AT = re.compile(r"\A([A-Za-z][A-Za-z0-9+.-]*:/+)?.*(?:[@\uff20\ufe6b]|%40)", re.DOTALL)
 _LABEL = re.compile(r"[a-z0-9_][a-z0-9_-]{0,62}")
 _NUMERIC = re.compile(r"[0-9]+|0x[0-9a-f]*")
+_PLAIN_SEGMENT = re.compile(r"[A-Za-z0-9_-]+")
+"""Nothing in it is quoted, or reads as anything else anywhere."""
 _BAD_ESCAPE = re.compile(r"%(?![0-9A-Fa-f]{2})")
 _ENDS_OF_PAGES = (["api"], ["api", "v1"], ["api", "v2"], ["ui"])
 _DEVIATING = "\u00df\u1e9e\u03c2"
@@ -147,6 +149,8 @@ def _unsafe_segment(text: str) -> str | None:
     """
     if not 1 <= len(text) <= MAX_SEGMENT_LENGTH:
         return f"it is longer than {MAX_SEGMENT_LENGTH} characters" if text else "it is empty"
+    if _PLAIN_SEGMENT.fullmatch(text):
+        return None
     plain = text
     while (decoded := unquote(plain)) != plain:
         plain = decoded

@@ -39,7 +39,10 @@ class Jobs:
     """What is worked on, for several threads."""
 
     def __init__(self) -> None:
-        self._changed = threading.Condition(threading.RLock())
+        lock = threading.RLock()
+        self._changed = threading.Condition(lock)
+        self._free = threading.Condition(lock)
+        """Of its own, so that a place that becomes free wakes one of those who wait for one, and not all of them."""
         self._jobs: dict[str, Job] = {}
         self.changes = 0
         """Grows whenever something happens that somebody may wait for."""
@@ -62,7 +65,7 @@ class Jobs:
     def begin(self, job: Job, most: int, clock: Clock, stop: threading.Event) -> float | None:
         """Wait until fewer than so many are worked on, and begin one; give when that was, None where it is to stop."""
         with self._changed:
-            self._changed.wait_for(lambda: stop.is_set() or self._begun() < most)
+            self._free.wait_for(lambda: stop.is_set() or self._begun() < most)
             if not stop.is_set():
                 job.begun_at = clock.monotonic()
             return job.begun_at
@@ -72,7 +75,7 @@ class Jobs:
         with self._changed:
             held = self._jobs.get(job.entry.entry_id) is job
             job.begun_at = None
-            self._changed.notify_all()
+            self._free.notify()
             return held
 
     def remove(self, job: Job) -> bool:
@@ -81,7 +84,9 @@ class Jobs:
             if self._jobs.get(job.entry.entry_id) is not job:
                 return False
             del self._jobs[job.entry.entry_id]
-            self.wake()
+            self.changes += 1
+            self._changed.notify_all()
+            self._free.notify()
             return True
 
     def let_go(self, job: Job) -> bool:
@@ -94,6 +99,7 @@ class Jobs:
         with self._changed:
             self.changes += 1
             self._changed.notify_all()
+            self._free.notify_all()
 
     def wait(self, seconds: float, seen: int) -> None:
         """Wait until one is put away, or somebody wakes; not at all where `changes` is not any more what was seen."""

@@ -9,7 +9,7 @@ from rp_finalizer.entries import EntryState, Priority
 from rp_finalizer.measures import percentiles
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
 
     from rp_finalizer.entries import Entry, OwedLaunch
     from rp_finalizer.measures import Percentiles
@@ -98,6 +98,13 @@ class Outbox(Protocol):
 
         `instead_of` names a holder that is known to be dead: from that one it is taken at once. Raises
         `EntryStateError` where somebody else holds it, or nothing is owed any more.
+        """
+        ...
+
+    def take_all(self, wanted: Sequence[tuple[str, str | None]], owner: str, lease: float) -> list[Entry]:
+        """Take these very entries at one go, each as `take` does; give those that were to be had, in their order.
+
+        Each is told by its id and its holder that is known to be dead, None where there is none.
         """
         ...
 

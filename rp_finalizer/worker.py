@@ -57,12 +57,20 @@ class Pace:
     margin: float = 5.0
     """How long after its time an entry is let go that somebody still works on: he does not heed his deadline."""
     ahead: int = 0
-    """How many more entries to hold, so that nobody waits while others are taken and settled."""
+    """How many more entries to hold, so that nobody waits while others are taken and settled.
+
+    They are taken several at once: when half of these places are free.
+    """
 
     @property
     def held(self) -> int:
         """Give how many entries are held at once."""
         return self.concurrency + self.ahead
+
+    def room(self, held: int) -> int:
+        """Give how many entries to take where so many are held: none until it is worth a transaction."""
+        free = self.held - held
+        return free if free > self.ahead // 2 else 0
 
 
 @dataclass(slots=True)
@@ -150,30 +158,26 @@ class Worker:
     def _turn_by_turn(self, hands: Hands) -> None:
         while not self._stop.is_set():
             seen = self._jobs.changes
-            due = self._outbox.next_due()
-            taken = self._claim() if due == 0.0 else []
+            room = self._pace.room(len(self._jobs))
+            due = self._outbox.next_due() if room else None
+            taken = self._claim(room) if due == 0.0 else []
             for entry in taken:
                 job = Job(entry, self._clock.monotonic())
                 self._jobs.add(job)
                 hands.give(partial(self._work, job))
-            if self._once and not taken and not self._jobs:
+            if self._once and room and not taken and not self._jobs:
                 break
-            self._wait(taken, due, seen)
+            if not taken:
+                self._wait(due, seen)
 
-    def _claim(self) -> list[Entry]:
+    def _claim(self, room: int) -> list[Entry]:
         """Take what is due, but from no run of this host that lives."""
-        free = self._pace.held - len(self._jobs)
-        if not free:
-            return []
         self.watchdog.look()
-        return self._outbox.claim(self._owner, free, self._pace.lease)
+        return self._outbox.claim(self._owner, room, self._pace.lease)
 
-    def _wait(self, taken: list[Entry], due: float | None, seen: int) -> None:
-        """Wait for a free slot or for something to be due; entries of others are seen within `look`."""
-        full = len(self._jobs) >= self._pace.held
-        if taken and not full:
-            return
-        seconds = self._pace.look if due is None or full else min(max(due, _BREATH), self._pace.look)
+    def _wait(self, due: float | None, seen: int) -> None:
+        """Wait for room or for something to be due; entries of others are seen within `look`."""
+        seconds = self._pace.look if due is None else min(max(due, _BREATH), self._pace.look)
         self._jobs.wait(seconds, seen)
 
     def _work(self, job: Job) -> None:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
+from contextlib import suppress
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from rp_finalizer.entries import Entry, EntryState, OwedLaunch, Priority
-from rp_finalizer.errors import OutboxError, UnknownEntryError
+from rp_finalizer.errors import EntryStateError, OutboxError, UnknownEntryError
 from rp_finalizer.outbox.counting import (
     ADDED,
     DEAD,
@@ -22,7 +23,7 @@ from rp_finalizer.outbox.counting import (
 from rp_finalizer.outbox_port import CLEARED, Statistics
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
 
     from rp_finalizer.report import Failure, Report
 
@@ -73,6 +74,14 @@ class MemoryOutbox:
             return claimed
 
         return self._change(entry_id, taken)
+
+    def take_all(self, wanted: Sequence[tuple[str, str | None]], owner: str, lease: float) -> list[Entry]:
+        """Take these very entries."""
+        entries: list[Entry] = []
+        for entry_id, dead in wanted:
+            with suppress(EntryStateError, UnknownEntryError):
+                entries.append(self.take(entry_id, owner, lease, instead_of=dead))
+        return entries
 
     def renew(self, entry_id: str, token: int, lease: float) -> None:
         """Hold an entry longer."""

@@ -7,11 +7,12 @@ returns (`synchronous=FULL`). What becomes of an entry is decided by the entry i
 from __future__ import annotations
 
 import time
+from contextlib import suppress
 from typing import TYPE_CHECKING, TypeVar
 from uuid import uuid4
 
 from rp_finalizer.entries import Entry, EntryState, OwedLaunch, Priority
-from rp_finalizer.errors import OutboxError, UnknownEntryError
+from rp_finalizer.errors import EntryStateError, OutboxError, UnknownEntryError
 from rp_finalizer.outbox.counting import DEAD, RECOVERED, Counted, completion, death, postponement, statistics
 from rp_finalizer.outbox.database import Database
 from rp_finalizer.outbox.database_file import DatabaseFile
@@ -22,7 +23,7 @@ from rp_finalizer.outbox_port import CLEARED, Statistics
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Iterable
+    from collections.abc import Callable, Iterable, Sequence
     from pathlib import Path
 
     from rp_finalizer.report import Failure, Report
@@ -88,11 +89,18 @@ class SqliteOutbox:
 
     def take(self, entry_id: str, owner: str, lease: float, *, instead_of: str | None = None) -> Entry:
         """Take this very entry."""
+        return self._transaction(lambda table: _take(table, entry_id, owner, lease, instead_of))
 
-        def work(table: Table) -> Entry:
-            entry = table.named(entry_id)
-            table.count([RECOVERED] if entry.state.held else [])
-            return table.update(entry.claimed(owner, lease, table.now, early=True, instead_of=instead_of))
+    def take_all(self, wanted: Sequence[tuple[str, str | None]], owner: str, lease: float) -> list[Entry]:
+        """Take these very entries."""
+
+        def work(table: Table) -> list[Entry]:
+            entries: list[Entry] = []
+            for entry_id, dead in wanted:
+                # Both are known before anything is written.
+                with suppress(EntryStateError, UnknownEntryError):
+                    entries.append(_take(table, entry_id, owner, lease, dead))
+            return entries
 
         return self._transaction(work)
 
@@ -229,3 +237,10 @@ class SqliteOutbox:
             return changed
 
         return self._transaction(work)
+
+
+def _take(table: Table, entry_id: str, owner: str, lease: float, dead: str | None) -> Entry:
+    entry = table.named(entry_id)
+    taken = entry.claimed(owner, lease, table.now, early=True, instead_of=dead)
+    table.count([RECOVERED] if entry.state.held else [])
+    return table.update(taken)

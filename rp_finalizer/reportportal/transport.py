@@ -63,14 +63,27 @@ class _Bearer(AuthBase):
 
 
 class _Session(requests.Session):
-    """A session to which no answer is a redirect.
+    """A session to which no answer is a redirect, and which looks once at what surrounds it.
 
     Told not to follow redirects, requests still reads such an answer to its end, however long it is, and takes its
-    Location apart, whatever stands there.
+    Location apart, whatever stands there. And it goes through the whole environment for every request, which takes as
+    long as all else: here an origin's proxy and CA file are those that its first request found.
     """
+
+    def __init__(self) -> None:
+        super().__init__()
+        self._surroundings: dict[tuple[str, str], Any] = {}
 
     def get_redirect_target(self, resp: requests.Response) -> None:  # noqa: ARG002  the library's signature
         return None
+
+    def merge_environment_settings(self, url: Any, *given: Any) -> Any:
+        """Add proxies and CA file to what is given, which is the same for all requests."""
+        address = urlsplit(url)
+        origin = (address.scheme, address.netloc)
+        if origin not in self._surroundings:
+            self._surroundings[origin] = super().merge_environment_settings(url, *given)
+        return dict(self._surroundings[origin])
 
 
 class _CuttableAdapter(HTTPAdapter):
