@@ -309,24 +309,6 @@ def test_several_are_taken_at_one_go_except_what_others_have(outbox: Outbox) -> 
     assert outbox.take_all([], "drain", LEASE) == outbox.take_all(others, "drain", LEASE) == []
 
 
-def test_several_are_taken_at_one_go_except_what_others_have(outbox: Outbox) -> None:
-    """Who takes many gets those that are to be had, in the order asked for; of the others nothing changes."""
-    waiting, put_off = outbox.add(launch(1)), outbox.add(launch(2), delay=900.0)
-    dead, alive = outbox.open(launch(3), "dead run", LEASE), outbox.open(launch(4), "run", LEASE)
-    settled = outbox.take(outbox.add(launch(5)).entry_id, "worker", LEASE)
-    outbox.complete(settled.entry_id, settled.lease_token, FINISHED)
-    others = [(alive.entry_id, None), (alive.entry_id, "dead run"), (settled.entry_id, None), ("nothing", None)]
-    before = outbox.find(alive.entry_id) + outbox.find(settled.entry_id)
-    wanted = [(put_off.entry_id, None), *others, (dead.entry_id, "dead run"), (waiting.entry_id, None)]
-    taken = outbox.take_all([*wanted, (waiting.entry_id, None)], "drain", LEASE)
-    assert [each.entry_id for each in taken] == [put_off.entry_id, dead.entry_id, waiting.entry_id]
-    assert {(each.state, each.lease_owner) for each in taken} == {(EntryState.LEASED, "drain")}
-    assert [outbox.find(each.entry_id) for each in taken] == [[each] for each in taken]
-    assert outbox.find(alive.entry_id) + outbox.find(settled.entry_id) == before
-    assert outbox.statistics().counters["recovered"] == 1
-    assert outbox.take_all([], "drain", LEASE) == outbox.take_all(others, "drain", LEASE) == []
-
-
 def test_what_a_dead_holder_held_is_taken_at_once(outbox: Outbox) -> None:
     """Who knows that a run is dead need not wait for its lease, and takes nothing from anybody else."""
     run = outbox.open(launch(), "run 1", LEASE)
