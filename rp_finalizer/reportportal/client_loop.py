@@ -9,12 +9,14 @@ from time import monotonic
 from typing import TYPE_CHECKING, Any
 
 from rp_finalizer.deadline import Deadline
-from rp_finalizer.reportportal.bounded import call_within, wait_within
+from rp_finalizer.reportportal.bounded import call_within
 
 if TYPE_CHECKING:
     from collections.abc import Collection, Coroutine
 
 
+_LOOK = 0.05
+"""Seconds between two looks at whether the loop still runs."""
 _OVERTIME = 0.1
 """Seconds that the loop gets beyond the deadline, to say itself that the time is up."""
 
@@ -34,13 +36,7 @@ class ClientLoop:
     def run(self, coroutine: Coroutine[Any, Any, Any], deadline: Deadline) -> Any:
         """Give what the coroutine gives. Raises what it raises, and TimeoutError when the time is up."""
         if self.loop.is_running():
-            future = asyncio.run_coroutine_threadsafe(coroutine, self.loop)
-            ended = threading.Event()
-            future.add_done_callback(lambda _: ended.set())
-            if wait_within(deadline, ended, _OVERTIME):
-                return future.result()
-            future.cancel()
-            raise TimeoutError("the client's loop did not come to it in time")
+            return self._hand_over(coroutine, deadline)
         if self.loop.is_closed():
             coroutine.close()
             raise TimeoutError("the client's loop is closed")
@@ -50,6 +46,31 @@ class ClientLoop:
         if result.error is not None:
             raise result.error
         return result.value
+
+    def _hand_over(self, coroutine: Coroutine[Any, Any, Any], deadline: Deadline) -> Any:
+        """Have whoever runs the loop run the coroutine, too; where that one stops before its end, run it here."""
+        future = asyncio.run_coroutine_threadsafe(coroutine, self.loop)
+        ended = threading.Event()
+        future.add_done_callback(lambda _: ended.set())
+
+        async def see_to_its_end() -> None:
+            await asyncio.wait([asyncio.wrap_future(future)])
+
+        def drive() -> None:
+            waiting = see_to_its_end()
+            try:
+                self._drive(waiting)
+            finally:
+                # Where somebody else was faster to run the loop, it has not begun.
+                waiting.close()
+
+        while not ended.wait(_LOOK):
+            if monotonic() > deadline.end + _OVERTIME:
+                future.cancel()
+                raise TimeoutError("the client's loop did not come to it in time")
+            if not self.loop.is_running() and not self.loop.is_closed():
+                call_within(deadline, drive, _OVERTIME)
+        return future.result()
 
     def wait(self, tasks: Collection[asyncio.Task[Any]], deadline: Deadline) -> bool:
         """Wait for tasks of the loop; tell whether all are done. What they raise stays in them."""

@@ -62,11 +62,14 @@ class TaskClient(WatchedShim):
         return bool(getattr(self._client, "own_launch", True))
 
     def launch(self, deadline: Deadline) -> str | None:
-        """Give the launch's uuid, waiting for the start to be answered; None before it, and when it failed."""
+        """Give the launch's uuid, waiting for the start to be answered; None before it.
+
+        Raises RuntimeError where it failed or is not answered; where the time is up, without a look at the loop.
+        """
         task = self._client.launch_uuid
         if not isinstance(task, asyncio.Task):
             return None if task is None else str(task)
-        if not task.done() and self._loop is not None:
+        if not task.done() and self._loop is not None and not deadline.expired(monotonic()):
             self._loop.wait([task], deadline)
         if not task.done():
             raise RuntimeError("the start of the launch has not been answered yet")

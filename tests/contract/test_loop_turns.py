@@ -16,8 +16,10 @@ from reportportal_client import set_current
 from reportportal_client.aio.client import BatchedRPClient
 
 from rp_finalizer import LaunchFinalizer, Outcome
+from rp_finalizer.deadline import Deadline
 from rp_finalizer.reportportal import loop_turns
 from rp_finalizer.reportportal.bounded import begin
+from rp_finalizer.reportportal.client_loop import ClientLoop
 from rp_finalizer.reportportal.loop_turns import turn_anywhere
 from tests.support.commands import heed_interrupts
 from tests.support.fault_proxy import BlackHole
@@ -96,6 +98,28 @@ def test_threads_take_turns(emulator: Emulator) -> None:
         thread.join()
     assert errors == []
     expect_logged(emulator, client, messages)
+
+
+def test_a_loop_that_stops_before_the_end() -> None:
+    """What was handed over to whoever turned the loop comes to its end, although that one is done before."""
+    loop = asyncio.new_event_loop()
+    turning = threading.Event()
+
+    async def until_another_waits() -> None:
+        turning.set()
+        while len(asyncio.all_tasks()) < 2:
+            await asyncio.sleep(0.001)
+
+    async def longer() -> str:
+        await asyncio.sleep(0.2)
+        return "done"
+
+    turner = threading.Thread(target=lambda: loop.run_until_complete(until_another_waits()))
+    turner.start()
+    turning.wait(10)
+    assert ClientLoop(loop).run(longer(), Deadline.after(10.0, time.monotonic())) == "done"
+    turner.join()
+    loop.close()
 
 
 def test_interrupt_stops_the_turn(fault_proxy: FaultProxy) -> None:
