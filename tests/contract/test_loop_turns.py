@@ -103,14 +103,14 @@ def test_threads_take_turns(emulator: Emulator) -> None:
 def test_a_loop_that_stops_before_the_end() -> None:
     """What was handed over to whoever turned the loop comes to its end, although that one is done before."""
     loop = asyncio.new_event_loop()
-    turning = threading.Event()
+    turning, begun = threading.Event(), asyncio.Event()
 
     async def until_another_waits() -> None:
         turning.set()
-        while len(asyncio.all_tasks()) < 2:
-            await asyncio.sleep(0.001)
+        await begun.wait()
 
     async def longer() -> str:
+        begun.set()
         await asyncio.sleep(0.2)
         return "done"
 
