@@ -59,7 +59,10 @@ class Priority(StrEnum):
     @property
     def rank(self) -> int:
         """Give 0 for the most urgent."""
-        return list(Priority).index(self)
+        return _RANKS[self]
+
+
+_RANKS = {priority: rank for rank, priority in enumerate(Priority)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -53,7 +53,7 @@ def command(common: Common, older_than: float, limit: int | None, concurrency: i
         chosen = choose(owed_entries(outbox), Choice(older_than, limit), now(), cache(alive))
     with _progress(common, len(chosen)) as advance:
         view = ChosenEntries(outbox, chosen, advance)
-        work = prepare(common, settings, cast("Outbox", view), "drain", concurrency, ahead=concurrency)
+        work = prepare(common, settings, cast("Outbox", view), "drain", concurrency)
         interruption = work.run(once=True)
     tally = work.worker.tally
     left = owed_entries(outbox)

@@ -19,7 +19,7 @@ from rp_finalizer.errors import OutboxError
 from rp_finalizer.holders import this_process
 from rp_finalizer.outbox_wiring import patience_of
 from rp_finalizer.system_clock import SystemClock
-from rp_finalizer.worker import Pace, Worker
+from rp_finalizer.worker import Pace, Worker, ahead_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -129,13 +129,11 @@ class Work:
             click.echo(sentence, err=True)
 
 
-def prepare(
-    common: Common, settings: Settings, outbox: Outbox, role: str, concurrency: int, rate: float = inf, ahead: int = 0
-) -> Work:
+def prepare(common: Common, settings: Settings, outbox: Outbox, role: str, concurrency: int, rate: float = inf) -> Work:
     """Build a worker and what it works with; nothing is done yet."""
     hurry = threading.Event()
     finisher = EntryFinisher(settings, stop=hurry)
-    pace = Pace(concurrency, settings.lease, settings.entry_timeout, rate, ahead=ahead)
+    pace = Pace(concurrency, settings.lease, settings.entry_timeout, rate, ahead=ahead_of(concurrency))
     worker = Worker(
         outbox,
         finisher,

@@ -60,7 +60,7 @@ def command(
     """
     settings = common.settings(lease=lease, entry_timeout=entry_timeout)
     outbox = outbox_of(settings)
-    work = prepare(common, settings, outbox, "worker", concurrency, rate or inf, ahead=concurrency)
+    work = prepare(common, settings, outbox, "worker", concurrency, rate or inf)
     with interruptible():
         before = outbox.statistics()
         chores = _Chores(outbox, work, before, concurrency, settings.keep_done, metrics_file)

@@ -22,7 +22,7 @@ from rp_finalizer.entry_finishing import EntryFinisher
 from rp_finalizer.outbox.sqlite import SqliteOutbox
 from rp_finalizer.settings import Settings
 from rp_finalizer.system_clock import SystemClock
-from rp_finalizer.worker import Pace, Worker
+from rp_finalizer.worker import Pace, Worker, ahead_of
 from tests.bench.emulator_process import EmulatorProcess
 from tests.bench.launches import KEY, PROJECT
 from tests.bench.tables import Table, ratio, spread
@@ -138,7 +138,7 @@ def _drain(url: str, path: Path, concurrency: int) -> None:
             owner="bench",
             clock=SystemClock(),
             chance=random.random,
-            pace=Pace(concurrency=concurrency, ahead=concurrency),
+            pace=Pace(concurrency=concurrency, ahead=ahead_of(concurrency)),
         )
         tally = worker.run(once=True)
         assert tally.completed == LAUNCHES, tally
