@@ -177,7 +177,7 @@ class Reporting:
                 if self._is_worker:
                     hand_over(self._config, self._report, self._left_open)
                 elif self._report.outcome is Outcome.FINISHED and not self._finalizer.signalled:
-                    self._work_off(self._report)
+                    self._work_off(self._finalizer.settings, self._report)
         finally:
             held = LIFETIME.let_go()
         if held is not None and session.exitstatus in _WELL:
@@ -186,10 +186,10 @@ class Reporting:
         if self._settings.strict and not self._is_worker and unfinished and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
-    def _work_off(self, report: Report) -> None:
+    def _work_off(self, settings: Settings, report: Report) -> None:
         """Finish what earlier runs could not, in what is left of this run's own time."""
         try:
-            self._worked_off = work_off(self._settings, self._settings.timeout - report.seconds)
+            self._worked_off = work_off(settings, settings.timeout - report.seconds)
         except OutboxError as error:
             logger.warning("%s", error)
 
@@ -204,6 +204,8 @@ class Reporting:
             return
         self._told = True
         notes = [] if self._finalizer is None else self._workers.notes()
+        if self._finalizer is not None and self._finalizer.note:
+            notes.append(self._finalizer.note)
         if self._left_open:
             notes.append(left_open(self._left_open))
         if self._worked_off is not None:

@@ -19,6 +19,7 @@ from rp_finalizer.finish import Finish
 from rp_finalizer.guarded_calls import GuardedCalls
 from rp_finalizer.launch_flights import LaunchFlights
 from rp_finalizer.lifetime import LIFETIME
+from rp_finalizer.outbox_wiring import in_reach
 from rp_finalizer.outcome import Outcome
 from rp_finalizer.ports import Pending
 from rp_finalizer.precautions import Precautions
@@ -71,8 +72,12 @@ class LaunchFinalizer:
         given = {"endpoint": endpoint, "project": project, "api_key": api_key, "outbox": named}
         overrides |= {name: value for name, value in given.items() if value is not None}
         self.settings = configure(client, settings, overrides)
+        self.note = ""
+        """What the person who runs the tests has to know beside the report; empty where there is nothing."""
         if client is None:
             self.settings.require_connection()
+        if kept is None:
+            self.settings, self.note = in_reach(self.settings)
         self._stop = threading.Event()
         telling = _told_by(telling)
         found = search or Search(agent_files=None if client is not None else Path())

@@ -9,11 +9,12 @@ from contextlib import closing
 from typing import TYPE_CHECKING
 
 from rp_finalizer.entries import EntryState
+from rp_finalizer.errors import OutboxError
 from rp_finalizer.outbox.database import VERSION
 from rp_finalizer.outbox.database_file import OLDEST, DatabaseFile, has_log_bug
 from rp_finalizer.outbox_wiring import path_of, short_lived
 from rp_finalizer.reportportal.diagnosis.check import Check
-from rp_finalizer.settings.kinds import MEMORY, OFF
+from rp_finalizer.settings.kinds import MEMORY, OFF, in_redis
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -36,8 +37,32 @@ def outbox_checks(settings: Settings, environ: Mapping[str, str]) -> Iterator[Ch
         yield Check.not_tried("sqlite", f"the outbox is {why}")
         yield Check("outbox", None, f"{why}: what is not finished in time is forgotten with its process")
         return
+    if in_redis(settings.outbox):
+        yield Check.not_tried("sqlite", "the outbox is in Redis")
+        yield judge_redis(settings)
+        return
     yield judge_sqlite(sqlite3.sqlite_version_info)
     yield judge_file(DatabaseFile(path_of(settings)), settings.outbox_size, environ)
+
+
+def judge_redis(settings: Settings) -> Check:
+    """Tell whether Redis can be reached, read and written, and what it holds."""
+    from rp_finalizer.outbox.redis import OLDEST_SERVER, RedisOutbox  # noqa: PLC0415  redis-py, for who needs it
+
+    with closing(RedisOutbox(settings.outbox or "", patience=_LOCK_PATIENCE)) as outbox:
+        try:
+            held = outbox.statistics()
+        except OutboxError as error:
+            return Check("outbox", ok=False, detail=f"{error.outbox}: {error.reason}", mend=error.mend)
+        version = outbox.server_version
+    shown = ".".join(map(str, version))
+    if version and version < OLDEST_SERVER:
+        needed = ".".join(map(str, OLDEST_SERVER))
+        return Check("outbox", ok=False, detail=f"{outbox.name}: Redis {shown}", mend=f"use Redis {needed} or newer")
+    dead = held.by_state.get(EntryState.DEAD, 0)
+    return Check(
+        "outbox", ok=True, detail=f"{outbox.name}: Redis {shown}, {held.owed} owed, {dead} given up; rp-finalize status"
+    )
 
 
 def judge_sqlite(version: tuple[int, int, int]) -> Check:

@@ -12,9 +12,10 @@ from rp_finalizer.entries import OwedLaunch, Priority
 from rp_finalizer.errors import SettingsError
 from rp_finalizer.holders import this_process
 from rp_finalizer.keeping import Keeping, Terms
+from rp_finalizer.masking import MASK
 from rp_finalizer.outbox_wiring import drain_command, open_outbox, patience_of, short_lived
 from rp_finalizer.publishing import keep_launch
-from rp_finalizer.settings.kinds import OFF
+from rp_finalizer.settings.kinds import OFF, in_redis
 from rp_finalizer.system_clock import SystemClock
 
 if TYPE_CHECKING:
@@ -108,6 +109,9 @@ def _for_another_process(settings: Settings, outbox: Outbox | None) -> Settings:
     """Name the outbox that was handed over, where another process can open one of that name."""
     if outbox is None:
         return settings
+    if MASK in outbox.name:
+        # Nobody can open it without the password.
+        return settings.replace(outbox=OFF)
     try:
         return settings.replace(outbox=outbox.name)
     except SettingsError:
@@ -119,7 +123,7 @@ def _build_keeping(settings: Settings, target: Target | None, outbox: Outbox | N
     outbox = outbox or open_outbox(settings, patience=PATIENCE)
     if outbox is None or target is None:
         return None
-    lasts = short_lived(os.environ)
+    lasts = None if in_redis(settings.outbox) else short_lived(os.environ)
     terms = Terms(
         holder=this_process("run"),
         lease=settings.lease,

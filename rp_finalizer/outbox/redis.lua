@@ -17,7 +17,8 @@
 -- Each stream has the one group `workers`, begun at 0. What is delivered stays in the stream until it is settled. The
 -- time of a delivery is not when that was, but when its lease ends, less AHEAD: idle for AHEAD is a lease run out.
 --
--- ARGV: the step, the dictionary's version, the time (empty: the server's), the arguments of the step.
+-- ARGV: the step, the dictionary's version, the time (empty: the server's), whether it is called again (1) because the
+-- answer was lost, and the arguments of the step.
 -- The answer: a word, the time, and what the step gives. Times are seconds since the epoch.
 
 local P, GROUP, RANKS, AHEAD = KEYS[1], 'workers', {'0', '1', '2', '3'}, 315360000000
@@ -32,12 +33,6 @@ local function exact(number) return string.format('%.17g', number) end
 local function key(...) return table.concat({P, ...}, ':') end
 
 local function entry(id) return key('entry', id) end
-
-local function known(version)
-  local there = call('GET', key('version'))
-  if not there then call('SET', key('version'), version) end
-  return (there or version) == version
-end
 
 local function answer(word, ...) return {word, exact(now), ...} end
 
@@ -262,12 +257,19 @@ local function wholes(found)
   return all
 end
 
--- Entries by a number each, the least first.
-local function sorted(numbers, limit)
+-- Where an entry stands among those delivered: priority first, then its message.
+local function position(id)
+  local held = call('HMGET', entry(id), 'rank', 'message')
+  local at, number = string.match(held[2], '(%d+)-(%d+)')
+  return string.format('%s %20s %20s', held[1], at or '', number or '')
+end
+
+-- The ids of a table, by its values.
+local function sorted(values, limit)
   local found, first = {}, {}
-  for id in pairs(numbers) do found[#found + 1] = id end
+  for id in pairs(values) do found[#found + 1] = id end
   table.sort(found, function(a, b)
-    if numbers[a] ~= numbers[b] then return numbers[a] < numbers[b] end
+    if values[a] ~= values[b] then return values[a] < values[b] end
     return a < b
   end)
   for i = 1, math.min(limit, #found) do first[i] = found[i] end
@@ -325,6 +327,7 @@ function steps.write(id, uuid, target, expected, tolerance, room, same, counted,
     place(id)
   end
   for name in string.gmatch(counted, '[^\n]+') do count(name, 1) end
+  call('SETNX', key('version'), ARGV[2])
   note_time()
   return answer('ok')
 end
@@ -334,6 +337,14 @@ function steps.claim(owner, limit, seconds, version)
   limit, seconds = tonumber(limit), tonumber(seconds)
   if jumped() then relocate() end
   local taken, queues = {}, {}
+  if ARGV[4] == '1' then
+    -- What the first call took, as it is.
+    local had = {}
+    for _, id in ipairs(ids('leased')) do
+      if call('HGET', entry(id), 'version') == version then had[id] = position(id) end
+    end
+    if next(had) then return answer('ok', wholes(sorted(had, limit))) end
+  end
   for _, rank in ipairs(RANKS) do promote_due(rank, limit) end
   for _, rank in ipairs(RANKS) do take_expired(taken, rank, owner, limit, seconds, version) end
   for _, rank in ipairs(RANKS) do
@@ -357,9 +368,8 @@ function steps.queue(limit)
   if jumped() then return answer('ok', wholes(sorted(due_after_jump(OWED), limit))) end
   local expired, queues = {}, {}
   for _, id in ipairs(ids('leased')) do
-    local held = call('HMGET', entry(id), 'rank', 'message')
-    local at, number = string.match(held[2], '(%d+)-(%d+)')
-    if at and is_due(id) and delivered(held[2], held[1]) then expired[id] = held[1] * 1e14 + at + number / 1e6 end
+    local message, rank = unpack(call('HMGET', entry(id), 'message', 'rank'))
+    if message ~= '' and is_due(id) and delivered(message, rank) then expired[id] = position(id) end
   end
   local found = sorted(expired, limit)
   for _, rank in ipairs(RANKS) do
@@ -481,5 +491,6 @@ function steps.leave(owner)
   return answer('ok')
 end
 
-if not known(ARGV[2]) then return {'version', call('GET', key('version'))} end
-return steps[ARGV[1]](unpack(ARGV, 4))
+local version = call('GET', key('version'))
+if version and version ~= ARGV[2] then return {'version', version} end
+return steps[ARGV[1]](unpack(ARGV, 5))

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 
     from rp_finalizer.report import Failure, Report
 
+OLDEST_SERVER = (6, 2)
+"""The version that knows what is asked here."""
 _AT_ONCE = 500
 """Entries that one call changes at most: Redis does nothing else meanwhile."""
 _TOLERANCE, _ANY = "0.1", "60"
@@ -59,6 +61,11 @@ class RedisOutbox:
         """Raise `OutboxError` where the server cannot be used, after so many seconds at most."""
         self._connection.call("look", self._now_text(), "", patience=patience)
 
+    @property
+    def server_version(self) -> tuple[int, ...]:
+        """Give the major and minor version of a server that can be reached; nothing where it does not tell."""
+        return self._connection.server_version()
+
     def add(self, launch: OwedLaunch, *, priority: Priority = Priority.NORMAL, delay: float = 0.0) -> Entry:
         """Enqueue a launch, or give the entry that it has."""
         return self._of_launch(launch, priority, delay, lambda entry, _: entry)
@@ -72,9 +79,13 @@ class RedisOutbox:
         version = uuid4().hex
         now, flat = self._call("claim", owner, limit, lease, version)
         self._owners.add(owner)
-        claimed = [each.entry.claimed(owner, lease, now) for each in map(known_of, flat) if each is not None]
-        for entry in claimed:
+        claimed = []
+        for known in filter(None, map(known_of, flat)):
+            # Where the first answer was lost, it comes as it was claimed then.
+            before = known.version != version
+            entry = known.entry.claimed(owner, lease, now) if before else known.entry
             self._remember(Known(entry, version))
+            claimed.append(entry)
         return claimed
 
     def take(self, entry_id: str, owner: str, lease: float, *, instead_of: str | None = None) -> Entry:

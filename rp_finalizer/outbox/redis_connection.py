@@ -27,10 +27,8 @@ VERSION = "1"
 PREFIX = "{rp-finalizer}"
 """Of all keys; the braces keep them in one slot of a cluster."""
 
-_CONNECT = 1.0
-"""Seconds in which a server has taken a connection, or is away."""
-_READ = 5.0
-"""Seconds in which it has answered."""
+_CONNECT, _READ = 1.0, 5.0
+"""Seconds in which a server has taken a connection and answered, or is away; half of the patience at most."""
 _FIRST_WAIT, _LONGEST_WAIT = 0.05, 1.0
 """Seconds between two tries."""
 
@@ -48,12 +46,21 @@ class RedisConnection:
 
     def call(self, step: str, now: str, *arguments: object, patience: float | None = None) -> list[Any]:
         """Do a step of the script; give its answer. Raises `OutboxError`."""
-        values = (step, VERSION, now, *arguments)
-        answer = self._patiently(values, self._patience if patience is None else patience)
+        answer = self._patiently([step, VERSION, now], arguments, self._patience if patience is None else patience)
         if answer[0] == "version":
             newer = f"another version of rp-finalizer keeps its entries there (version {answer[1]})"
             raise OutboxError(self.name, newer, "use that version, or another database of this server")
         return answer
+
+    def server_version(self) -> tuple[int, ...]:
+        """Give the server's version, to be asked when it has answered a call; nothing where it does not tell."""
+        from redis.exceptions import RedisError  # noqa: PLC0415  as above
+
+        try:
+            told = self._opened().info("server")["redis_version"]
+        except (RedisError, KeyError):
+            return ()
+        return tuple(int(part) for part in str(told).split(".")[:2] if part.isdigit())
 
     def close(self) -> None:
         """Close all connections; the next call opens one."""
@@ -61,15 +68,15 @@ class RedisConnection:
         if client is not None:
             client.close()
 
-    def _patiently(self, values: Sequence[object], patience: float) -> list[Any]:
+    def _patiently(self, told: Sequence[object], arguments: Sequence[object], patience: float) -> list[Any]:
         try:
             from redis import exceptions  # noqa: PLC0415  for who needs it
         except ImportError:
             raise OutboxError(self.name, "redis-py is not installed", "pip install 'rp-finalizer[redis]'") from None
-        until, wait = time.monotonic() + patience, _FIRST_WAIT
+        until, wait, again = time.monotonic() + patience, _FIRST_WAIT, 0
         while True:
             try:
-                return self._call(values)
+                return self._call([*told, again, *arguments])
             except (exceptions.AuthenticationError, exceptions.AuthorizationError) as error:
                 raise self._told(error, "give the right user and password in its address") from None
             except (exceptions.ConnectionError, exceptions.TimeoutError) as error:
@@ -81,7 +88,7 @@ class RedisConnection:
             except exceptions.RedisError as error:
                 raise self._told(error, "look at the server, or name another outbox") from None
             time.sleep(wait * random.uniform(0.5, 1.5))
-            wait = min(2 * wait, _LONGEST_WAIT)
+            wait, again = min(2 * wait, _LONGEST_WAIT), 1
 
     def _call(self, values: Sequence[object]) -> list[Any]:
         from redis.exceptions import NoScriptError  # noqa: PLC0415  as above
@@ -106,8 +113,8 @@ class RedisConnection:
                 protocol=2,
                 decode_responses=True,
                 encoding_errors="surrogatepass",
-                socket_connect_timeout=_CONNECT,
-                socket_timeout=_READ,
+                socket_connect_timeout=min(_CONNECT, self._patience / 2),
+                socket_timeout=min(_READ, self._patience / 2),
                 retry=Retry(NoBackoff(), 0),
             )
         return self._client

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlsplit
 
 from rp_finalizer.endpoint import Endpoint, validate_project
 from rp_finalizer.masking import MASK
@@ -23,6 +23,7 @@ DAY = 86400.0
 _UNITS = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": DAY}
 
 _TRUE, _FALSE = frozenset({"true", "1", "yes", "on"}), frozenset({"false", "0", "no", "off"})
+_REDIS = frozenset({"redis", "rediss"})
 _NUMBER = re.compile(r"[+-]?([0-9]+(\.[0-9]*)?|\.[0-9]+)(e[+-]?[0-9]+)?", re.IGNORECASE)
 _WHOLE = re.compile(r"[+-]?[0-9]{1,18}")
 
@@ -63,13 +64,19 @@ class Setting:
             return "of very many digits"
         if isinstance(value, str):
             # Whatever the setting: a text with something before an @ may be an address with a password in it.
-            value = re.sub(r"[^/@\s]+@", f"{MASK}@", value)
+            value = re.sub(r"(?s)(?<=://).+@|[^/@\s]+@", f"{MASK}@", value)
+            value = re.sub(r"(?i)(?<=password=)[^&\s]+", MASK, value)
         return repr(value)[:80] if isinstance(value, str | int | float | None) else f"of type {type(value).__name__}"
 
 
 def setting(default: Any, kind: Kind, meaning: str, *, variable: str = "", secret: bool = False) -> Any:
     """Declare a setting. Without a variable of its own it is `RP_FINALIZER_<NAME>` in the environment."""
     return field(default=default, metadata={"kind": kind, "meaning": meaning, "variable": variable, "secret": secret})
+
+
+def in_redis(outbox: str | None) -> bool:
+    """Tell whether an outbox that was read is in Redis, and not a file's."""
+    return outbox is not None and outbox.partition("://")[0] in _REDIS
 
 
 def seconds(*, above: float | None = None, least: float = 0.0, most: float = DAY) -> Kind:
@@ -191,6 +198,8 @@ def _read_outbox(raw: Raw) -> str:
     if text == MEMORY:
         return MEMORY
     scheme, colon, rest = text.partition("://")
+    if colon and scheme.lower() in _REDIS:
+        return _redis_address(text)
     if colon and scheme.lower() != "sqlite":
         raise ValueError(f"there is no outbox of the kind {scheme[:20]}")
     # As elsewhere in the world: three slashes and a relative path, four and an absolute one.
@@ -199,6 +208,22 @@ def _read_outbox(raw: Raw) -> str:
     path = _read_path(replace(raw, value=rest[1:] if colon else text))
     assert path is not None  # noqa: S101  only `none` would be no path
     return f"{SQLITE}{path.absolute()}"
+
+
+def _redis_address(text: str) -> str:
+    address = urlsplit(text)
+    try:
+        host, port = address.hostname, address.port
+    except ValueError:
+        host, port = None, None
+    if not host or port == 0 or re.search(r"[\x00-\x20]", text):
+        raise ValueError("its host or port is wrong; what is special in a password is written as %2F and the like")
+    if not re.fullmatch(r"(/[0-9]*)?", address.path) or address.fragment:
+        raise ValueError("behind the port comes the number of a database only, such as /0")
+    # Whatever else the library takes would be a second way to say what stands elsewhere, or to show a secret.
+    if any(not name.startswith("ssl_") for name, _ in parse_qsl(address.query, keep_blank_values=True)):
+        raise ValueError("behind the question mark stand options of TLS only, such as ssl_ca_certs")
+    return address._replace(scheme=address.scheme.lower()).geturl()
 
 
 def _read_endpoint(raw: Raw) -> Endpoint:
@@ -239,8 +264,12 @@ def _text(raw: Raw) -> str:
 
 SWITCH = Kind(_read_switch, "true or false (also yes, no, on, off, 1, 0)")
 OFF, MEMORY, SQLITE = "off", "memory:", "sqlite:///"
-OUTBOX = Kind(_read_outbox, f"a file's path, {SQLITE}relative.db, {SQLITE}/absolute.db, {MEMORY} or {OFF}")
-"""Read, it is one of the three last, with an absolute path."""
+OUTBOX = Kind(
+    _read_outbox,
+    f"a file's path, {SQLITE}relative.db, {SQLITE}/absolute.db, redis://host:6379/0, rediss://host:6379/0, {MEMORY} "
+    f"or {OFF}",
+)
+"""Read, it is one of the last, with an absolute path."""
 PATH = Kind(_read_path, "a file's path, or none")
 """A relative one in a file of settings is relative to that file's folder."""
 VERIFY_SSL = Kind(_read_verify_ssl, "true, false, or the path of a CA file that exists")

@@ -11,6 +11,7 @@ import pytest
 
 from rp_finalizer import outbox_wiring
 from rp_finalizer.entries import OwedLaunch
+from rp_finalizer.outbox.redis import RedisOutbox
 from rp_finalizer.outbox.sqlite import SqliteOutbox
 from rp_finalizer.outbox_checks import judge_sqlite, outbox_checks
 from rp_finalizer.settings import Settings
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rp_finalizer.reportportal.diagnosis.check import Check
+    from tests.support.redis_server import RedisServer
 
 ROOT = pytest.mark.skipif(os.name != "posix" or os.geteuid() == 0, reason="root may write everywhere")
 
@@ -158,3 +160,22 @@ def test_versions_of_sqlite(version: tuple[int, int, int], says: str) -> None:
     assert says in check.detail
     assert check.ok is (says != "too old")
     assert (check.mend is not None) == (check.ok is False)
+
+
+def test_an_outbox_in_redis_is_asked(redis_server: RedisServer) -> None:
+    """Where it is, the server's version and what is owed; SQLite is not needed then, and nothing is written."""
+    check = judged(redis_server.url)
+    assert check.ok is True
+    assert redis_server.do("KEYS", "*") == []
+    with closing(RedisOutbox(redis_server.url)) as outbox:
+        outbox.add(OwedLaunch("https://rp.example.com", "demo", "1"))
+    check = judged(redis_server.url)
+    assert check.detail.startswith(f"{redis_server.url}: Redis ")
+    assert "1 owed, 0 given up" in check.detail
+
+
+def test_a_redis_that_is_away_is_told() -> None:
+    """With what to do, and without the password."""
+    check = judged("redis://user:hunter2@127.0.0.1:1/0")
+    assert check.ok is False
+    assert "hunter2" not in f"{check.detail}{check.mend}"

@@ -394,6 +394,11 @@ def test_the_address_of_tokens_is_an_address(uri: str) -> None:
         ("memory:", "memory:"),
         ("Off", "off"),
         ("none", "off"),
+        ("redis://host", "redis://host"),
+        (
+            "REDISS://user:p%2Fw@[::1]:6380/3?ssl_ca_certs=ca.pem",
+            "rediss://user:p%2Fw@[::1]:6380/3?ssl_ca_certs=ca.pem",
+        ),
     ],
 )
 def test_an_outbox_is_named_by_a_path_or_a_url(
@@ -414,6 +419,26 @@ def test_what_names_no_outbox_is_refused(written: str) -> None:
     assert problem.startswith(f"outbox {written!r}")
     assert "argument outbox" in problem
     assert "allowed is a file's path" in problem
+
+
+@pytest.mark.parametrize(
+    "written",
+    [
+        "redis://",
+        "redis://u:hunter2@host:port/0",
+        "redis://u:hunter2@host:6379/name",
+        "redis://u:hun/ter2@host:6379/0",
+        "redis://u:hunter2@host/0#1",
+        "redis://host/0?password=hunter2",
+        "redis://host/0?db=hunter2",
+        "redis://u:hunter2 @host/0",
+    ],
+)
+def test_an_address_of_redis_is_one_and_shows_no_password(written: str) -> None:
+    """Whatever is wrong with it, the error says what is allowed, and not what may be a secret."""
+    [problem] = problems(outbox=written)
+    assert "redis://host:6379/0" in problem
+    assert "ter2" not in problem.replace("db=hunter2", "")
 
 
 @pytest.mark.parametrize(("written", "meant"), [("90", 90), ("90s", 90), ("1.5h", 5400), ("7D", 604800), (12, 12)])
