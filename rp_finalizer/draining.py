@@ -91,6 +91,10 @@ class ChosenEntries:
         """Give 0 while there are any: each may be taken at once."""
         return 0.0 if self._left else None
 
+    def overdue(self, limit: int = 100) -> list[Entry]:  # noqa: ARG002  the port's signature
+        """Give nothing: what runs that live have let run out was left out when these were chosen."""
+        return []
+
     def complete(self, *given: Any, **named: Any) -> None:
         """Put an entry away as finished."""
         self._outbox.complete(*given, **named)
