@@ -20,7 +20,7 @@ from rp_finalizer.settings.kinds import seconds_of
 
 PROJECT = Path(__file__).parents[2]
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
-FOREIGN_FLAGS = {"--reportportal", "--rp-rerun", "--listener"}
+FOREIGN_FLAGS = {"--reportportal", "--rp-rerun", "--listener", "--init"}
 """Flags of pytest's agent, and of commands that `run` runs."""
 
 
