@@ -7,7 +7,7 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from rp_finalizer.ports import Flushed, Pending
-from rp_finalizer.reportportal.bounded import call_within
+from rp_finalizer.reportportal.bounded import call_within, member_of
 from rp_finalizer.reportportal.call_watching import watch_connection
 from rp_finalizer.reportportal.client_loop import ClientLoop
 from rp_finalizer.reportportal.guarding import own_method
@@ -44,7 +44,7 @@ class AsyncClient(WatchedShim):
 
     def launch(self, deadline: Deadline) -> str | None:  # noqa: ARG002  this client knows at once
         """Give the launch's uuid; None before the start was answered."""
-        uuid = self._client.launch_uuid
+        uuid = member_of(self._client, "launch_uuid")  # 5.5.0 raises before a start
         return None if uuid is None else str(uuid)
 
     def pending(self) -> Pending:

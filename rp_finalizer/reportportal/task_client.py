@@ -66,7 +66,7 @@ class TaskClient(WatchedShim):
 
         Raises RuntimeError where it failed or is not answered; where the time is up, without a look at the loop.
         """
-        task = self._client.launch_uuid
+        task = member_of(self._client, "launch_uuid")  # 5.5.0 raises before a start
         if not isinstance(task, asyncio.Task):
             return None if task is None else str(task)
         if not task.done() and self._loop is not None and not deadline.expired(monotonic()):
