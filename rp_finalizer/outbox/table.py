@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -30,6 +29,9 @@ if TYPE_CHECKING:
 
 _SELECT = f"SELECT {COLUMNS} FROM entries WHERE"  # noqa: S608  constants
 _LATEST = "SELECT value FROM counters WHERE kind = 'clock' AND name = 'latest'"
+_ONE_MORE = (
+    "INSERT INTO counters (kind, name, value) VALUES (?, ?, 1) ON CONFLICT (kind, name) DO UPDATE SET value = value + 1"
+)
 _PASS = "UPDATE counters SET value = :now WHERE kind = 'clock' AND name = 'latest' AND value < :now"  # noqa: S105  no secret
 _REPORTED = "INSERT OR REPLACE INTO reports (id, report) SELECT id, ? FROM entries WHERE entry_id = ?"
 _REOPENED = "DELETE FROM reports WHERE id = (SELECT id FROM entries WHERE entry_id = ?)"
@@ -138,12 +140,7 @@ class Table:
 
     def count(self, counted: Iterable[Counted]) -> None:
         """Count."""
-        for (kind, name), number in Counter(counted).items():
-            self.db.execute(
-                "INSERT INTO counters (kind, name, value) VALUES (?, ?, ?) "
-                "ON CONFLICT (kind, name) DO UPDATE SET value = value + excluded.value",
-                (kind, name, number),
-            )
+        self.db.executemany(_ONE_MORE, counted)
 
     def note_time(self) -> None:
         """Remember when something was written."""
