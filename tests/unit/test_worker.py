@@ -97,6 +97,12 @@ def test_no_more_than_so_many_at_once(outbox: MemoryOutbox) -> None:
     assert most == 3
 
 
+def test_what_is_held_ahead_is_taken_several_at_once() -> None:
+    """Taking one entry costs as much as taking many; without any ahead, nobody waits for a second free place."""
+    assert [Pace(concurrency=2, ahead=4).room(held) for held in range(7)] == [6, 5, 4, 3, 0, 0, 0]
+    assert [Pace(concurrency=2).room(held) for held in range(3)] == [2, 1, 0]
+
+
 def test_what_is_refused_for_good_is_a_dead_letter_and_what_failed_is_put_off(outbox: MemoryOutbox) -> None:
     """One bad launch keeps none of the others from being finished."""
     outcomes = {launch(1).uuid: REFUSED, launch(2).uuid: BROKEN, launch(3).uuid: FINISHED}
