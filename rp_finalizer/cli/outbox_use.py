@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
 LOCK_PATIENCE = 10.0
 """Seconds that a person waits for a lock that others hold."""
+AWAY_PATIENCE = 300.0
+"""Seconds that a worker waits for a Redis that is away, with what it has done."""
 LONGEST_REASON = 300
 """Characters of why an entry is not finished."""
 
@@ -26,9 +28,9 @@ _UNITS = ((86400.0, "d"), (3600.0, "h"), (60.0, "min"))
 _COLOURS = {EntryState.DONE: "green", EntryState.DEAD: "red", EntryState.READY: "yellow"}
 
 
-def outbox_of(settings: Settings) -> Outbox:
+def outbox_of(settings: Settings, *, patience: float = LOCK_PATIENCE) -> Outbox:
     """Give the outbox that the settings name. Raises `SettingsError` where it is switched off."""
-    outbox = open_outbox(settings, patience=LOCK_PATIENCE)
+    outbox = open_outbox(settings, patience=patience)
     if outbox is None:
         raise SettingsError(
             f"the outbox is switched off (from {settings.origin('outbox')}): name one with --outbox FILE"

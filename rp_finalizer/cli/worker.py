@@ -15,11 +15,12 @@ import click
 
 from rp_finalizer.cli.exits import DONE, interruptible
 from rp_finalizer.cli.options import Common, common_options
-from rp_finalizer.cli.outbox_use import outbox_of
+from rp_finalizer.cli.outbox_use import AWAY_PATIENCE, LOCK_PATIENCE, outbox_of
 from rp_finalizer.cli.outbox_work import Work, prepare
 from rp_finalizer.cli.output import print_json
 from rp_finalizer.errors import OutboxError, SettingsError
 from rp_finalizer.queue_figures import statistics_body
+from rp_finalizer.settings.kinds import in_redis
 from rp_finalizer.worker import Pace
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ def command(
     SIGTERM or SIGINT stops it: what runs is finished, nothing new is taken, and it exits with 143 or 130.
     """
     settings = common.settings(lease=lease, entry_timeout=entry_timeout)
-    outbox = outbox_of(settings)
+    outbox = outbox_of(settings, patience=AWAY_PATIENCE if in_redis(settings.outbox) else LOCK_PATIENCE)
     work = prepare(common, settings, outbox, "worker", concurrency, rate or inf)
     with interruptible():
         before = outbox.statistics()

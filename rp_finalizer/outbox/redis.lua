@@ -2,12 +2,11 @@
 -- calls (`write`), but for the claim, which has to find the entries at the same moment.
 --
 -- KEYS[1] is the prefix P, with the hash tag that keeps all keys in one slot. The keys:
---   P:version          string   the version of this dictionary
---   P:latest           string   when something was written last
---   P:jumped           string   there while entries lie where a clock that went back has put them
+--   P:about            hash     `version` of this dictionary; `latest`: when something was written last; `jumped`: there
+--                               while entries lie where a clock that went back has put them
 --   P:counters         hash     how often each thing happened, by "KIND NAME"
---   P:entry:ID         hash     an entry; its fence: `version`, new with every write, and `lease_token`;
---                               `message` is its message in a stream, empty where it has none
+--   P:entry:ID         hash     an entry; its fence: `version`, new with every write, and `lease_token`; `message` is its
+--                               message in a stream, empty where it has none; `claims` what they add to its history
 --   P:launch:UUID      hash     the ids of a launch's entries, by "ENDPOINT#PROJECT"
 --   P:state:STATE      zset     the ids of a state's entries, all of score 0, so in the order of the ids
 --   P:due:RANK         stream   a priority's entries that are due, and those delivered to workers; field `id`
@@ -18,32 +17,34 @@
 -- time of a delivery is not when that was, but when its lease ends, less AHEAD: idle for AHEAD is a lease run out.
 --
 -- ARGV: the step, the dictionary's version, the time (empty: the server's), whether it is called again (1) because the
--- answer was lost, and the arguments of the step.
--- The answer: a word, the time, and what the step gives. Times are seconds since the epoch.
+-- answer was lost, and the arguments of the step, as a list of texts in JSON.
+-- The answer, in JSON: a word, the time, and what the step gives. Times are seconds since the epoch.
 
 local P, GROUP, RANKS, AHEAD = KEYS[1], 'workers', {'0', '1', '2', '3'}, 315360000000
 local AGEING = 600
 local call = redis.call
+local arguments = cjson.decode(ARGV[5])
 local clock = call('TIME')
 local server_ms = clock[1] * 1000 + math.floor(clock[2] / 1000)
 local now = tonumber(ARGV[3]) or (clock[1] + clock[2] / 1000000)
 
 local function exact(number) return string.format('%.17g', number) end
 
-local function key(...) return table.concat({P, ...}, ':') end
+local function key(what, which) return P .. ':' .. what .. (which and ':' .. which or '') end
 
-local function entry(id) return key('entry', id) end
+local function entry(id) return P .. ':entry:' .. id end
 
-local function answer(word, ...) return {word, exact(now), ...} end
+local function answer(word, ...) return cjson.encode({word, exact(now), ...}) end
 
-local function latest() return tonumber(call('GET', key('latest')) or 0) end
+local about = call('HMGET', key('about'), 'version', 'latest', 'jumped')
+local latest = tonumber(about[2] or 0)
 
 local function note_time()
-  if now > latest() then call('SET', key('latest'), exact(now)) end
+  if now > latest then call('HSET', key('about'), 'version', ARGV[2], 'latest', exact(now)) end
 end
 
 -- Entries may lie elsewhere than their times say.
-local function jumped() return now < latest() or call('EXISTS', key('jumped')) == 1 end
+local function jumped() return now < latest or about[3] end
 
 local function times(id)
   local found = call('HMGET', entry(id), 'visible_at', 'updated_at')
@@ -128,6 +129,71 @@ local function promote_due(rank, limit)
   end
 end
 
+-- Take an entry out of where it lies, told as {state, rank, message}.
+local function remove(id, held)
+  if held[3] ~= '' then settle(held[3], held[2]) else call('ZREM', key('waiting', held[2]), id) end
+  call('ZREM', key('state', held[1]), id)
+  if held[1] == 'open' then call('ZREM', key('runs'), id) end
+  if held[1] == 'done' then call('ZREM', key('done'), id) end
+end
+
+-- Put an entry where it belongs.
+local function place(id, state, rank, visible_at, updated_at)
+  call('ZADD', key('state', state), 0, id)
+  if state == 'open' then call('ZADD', key('runs'), visible_at, id) end
+  if state == 'done' then call('ZADD', key('done'), updated_at, id) end
+  if state == 'ready' and tonumber(visible_at) <= now then
+    promote_due(rank, 100)
+    enqueue(id, rank)
+  elseif state == 'ready' or state == 'open' or state == 'leased' then
+    call('ZADD', key('waiting', rank), visible_at, id)
+  end
+end
+
+-- Write an entry as it was decided, where it still is what that was decided of (`expected`, empty of a new one) and
+-- the time was right, but for a `tolerance`; else give what it is. `same`: whether its lease is only renewed.
+local function write_entry(id, uuid, target, expected, tolerance, room, same, counted,
+                           version_, state, rank, visible_at, updated_at, owner, token, attempts, body)
+  local there = expected ~= '' and id or call('HGET', key('launch', uuid), target)
+  local held = there and call('HMGET', entry(there), 'state', 'rank', 'message', 'version') or {}
+  local version = held[4] or ''
+  -- The answer to the same call was lost.
+  if version == version_ then return answer('ok') end
+  local true_now = clock[1] + clock[2] / 1000000
+  -- Never ahead: what was written in the future is due at once.
+  local in_time = tolerance == '' or (now <= true_now and true_now - now <= tonumber(tolerance))
+  if version ~= expected or not in_time then
+    if tolerance ~= '' then now = true_now end
+    return answer('changed', there and call('HGETALL', entry(there)) or {})
+  end
+  if room ~= '' and owed() >= tonumber(room) then return answer('full') end
+  local function write(message)
+    call('HSET', entry(id), 'version', version_, 'state', state, 'rank', rank, 'visible_at', visible_at,
+      'updated_at', updated_at, 'lease_owner', owner, 'lease_token', token, 'attempts', attempts, 'body', body,
+      'claims', '', 'message', message)
+  end
+  if same == '1' and state == 'leased' and held[3] ~= '' and delivered(held[3], rank) then
+    write(held[3])
+    hold(held[3], rank, owner, tonumber(visible_at))
+  else
+    if held[1] then
+      remove(id, held)
+    else
+      call('HSET', key('launch', uuid), target, id)
+      call('HSET', entry(id), 'uuid', uuid, 'target', target)
+    end
+    write('')
+    place(id, state, rank, visible_at, updated_at)
+  end
+  for name in string.gmatch(counted, '[^\n]+') do count(name, 1) end
+  note_time()
+  return answer('ok')
+end
+
+-- What comes below is made for the other steps only: a function takes as long to make as a call.
+if about[1] and about[1] ~= ARGV[2] then return answer('version', about[1]) end
+if ARGV[1] == 'write' then return write_entry(unpack(arguments)) end
+
 -- Put all entries where their times say, by a clock that went back, or has caught up.
 local function relocate()
   for _, rank in ipairs(RANKS) do
@@ -144,40 +210,13 @@ local function relocate()
     end
   end
   for _, id in ipairs(ids('leased')) do
-    local held = call('HMGET', entry(id), 'message', 'rank', 'lease_owner', 'updated_at', 'lease_until')
+    local held = call('HMGET', entry(id), 'message', 'rank', 'lease_owner', 'updated_at', 'visible_at')
     if held[1] ~= '' and delivered(held[1], held[2]) then
       local until_ = tonumber(held[4]) > now and math.min(now, held[5]) or tonumber(held[5])
       hold(held[1], held[2], held[3], until_)
     end
   end
-  if now < latest() then call('SET', key('jumped'), 1) else call('DEL', key('jumped')) end
-end
-
--- Take an entry out of where it lies.
-local function remove(id)
-  local held = call('HMGET', entry(id), 'state', 'rank', 'message')
-  if not held[1] then return end
-  if held[3] ~= '' then settle(held[3], held[2]) end
-  call('ZREM', key('waiting', held[2]), id)
-  call('ZREM', key('state', held[1]), id)
-  if held[1] == 'open' then call('ZREM', key('runs'), id) end
-  if held[1] == 'done' then call('ZREM', key('done'), id) end
-end
-
--- Put an entry where it belongs.
-local function place(id)
-  local held = call('HMGET', entry(id), 'state', 'rank', 'visible_at', 'updated_at')
-  local state, rank, visible_at = held[1], held[2], held[3]
-  call('HSET', entry(id), 'message', '')
-  call('ZADD', key('state', state), 0, id)
-  if state == 'open' then call('ZADD', key('runs'), visible_at, id) end
-  if state == 'done' then call('ZADD', key('done'), held[4], id) end
-  if state == 'ready' and tonumber(visible_at) <= now then
-    promote_due(rank, 100)
-    enqueue(id, rank)
-  elseif state == 'ready' or state == 'open' or state == 'leased' then
-    call('ZADD', key('waiting', rank), visible_at, id)
-  end
+  if now < latest then call('HSET', key('about'), 'jumped', 1) else call('HDEL', key('about'), 'jumped') end
 end
 
 -- Write into an entry that it is leased, as `Entry.claimed` says; give what it was before.
@@ -188,11 +227,10 @@ local function lease(id, message, owner, seconds, version)
   local held = was.state ~= 'ready'
   local what = held and 'taken over from ' .. was.lease_owner or 'claimed'
   local event = '[' .. exact(now) .. ',' .. cjson.encode(what) .. ',' .. cjson.encode(owner) .. ']'
-  local history = was.history == '[]' and '[' or string.sub(was.history, 1, -2) .. ','
-  local until_ = exact(now + seconds)
+  local claims = was.claims == '' and event or was.claims .. ',' .. event
   call('HSET', entry(id), 'state', 'leased', 'lease_owner', owner, 'lease_token', was.lease_token + 1,
-    'lease_until', until_, 'visible_at', until_, 'updated_at', exact(now), 'attempts', was.attempts + 1,
-    'history', history .. event .. ']', 'version', version, 'message', message)
+    'visible_at', exact(now + seconds), 'updated_at', exact(now), 'attempts', was.attempts + 1,
+    'claims', claims, 'version', version, 'message', message)
   if was.state ~= 'leased' then
     call('ZREM', key('state', was.state), id)
     call('ZADD', key('state', 'leased'), 0, id)
@@ -205,7 +243,8 @@ end
 
 -- Take deliveries whose lease has run out, up to a number.
 local function take_expired(taken, rank, owner, limit, seconds, version)
-  if not group(rank) then return end
+  local last, pending = group(rank)
+  if not last or pending == 0 then return end
   local stream, cursor = key('due', rank), '-'
   local idle = exact(math.max(0, server_ms - math.floor(now * 1000) + AHEAD))
   while #taken < limit do
@@ -229,7 +268,7 @@ end
 -- Deliver the next message of a stream to a worker; give the entry, or nil where it is not to be had.
 local function deliver(rank, message, id, owner, seconds, version)
   call('XREADGROUP', 'GROUP', GROUP, owner, 'COUNT', 1, 'STREAMS', key('due', rank), '>')
-  local held = call('HMGET', entry(id), 'message', 'state', 'lease_owner', 'lease_until')
+  local held = call('HMGET', entry(id), 'message', 'state', 'lease_owner', 'visible_at')
   if held[1] ~= message then
     settle(message, rank)
   elseif is_due(id) then
@@ -276,61 +315,8 @@ local function sorted(values, limit)
   return first
 end
 
--- All that is due although the clock went back, by urgency.
-local function due_after_jump(states)
-  local found = {}
-  for _, state in ipairs(states) do
-    for _, id in ipairs(ids(state)) do
-      if is_due(id) then found[id] = times(id) + call('HGET', entry(id), 'rank') * AGEING end
-    end
-  end
-  return found
-end
-
 local OWED = {'open', 'ready', 'leased'}
 local steps = {}
-
--- Give the entry of an id.
-function steps.look(id) return answer('ok', call('HGETALL', entry(id))) end
-
--- Give a launch's entry.
-function steps.look_for(uuid, target)
-  local id = call('HGET', key('launch', uuid), target)
-  return answer('ok', id and call('HGETALL', entry(id)) or {})
-end
-
--- Write an entry as it was decided, where it still is what that was decided of (`expected`, empty of a new one) and
--- the time was right, but for a `tolerance`; else give what it is. `same`: whether its lease is only renewed.
-function steps.write(id, uuid, target, expected, tolerance, room, same, counted, ...)
-  local fields = {...}
-  local there = expected ~= '' and id or call('HGET', key('launch', uuid), target)
-  local version = there and call('HGET', entry(there), 'version') or ''
-  -- The answer to the same call was lost.
-  if version == fields[2] then return answer('ok') end
-  local true_now = clock[1] + clock[2] / 1000000
-  -- Never ahead: what was written in the future is due at once.
-  local in_time = tolerance == '' or (now <= true_now and true_now - now <= tonumber(tolerance))
-  if version ~= expected or not in_time then
-    if tolerance ~= '' then now = true_now end
-    return answer('changed', there and call('HGETALL', entry(there)) or {})
-  end
-  if room ~= '' and owed() >= tonumber(room) then return answer('full') end
-  local held = call('HMGET', entry(id), 'state', 'rank', 'message')
-  if same == '1' and held[1] == 'leased' and held[3] ~= '' and delivered(held[3], held[2]) then
-    call('HSET', entry(id), unpack(fields))
-    local now_held = call('HMGET', entry(id), 'lease_owner', 'lease_until')
-    hold(held[3], held[2], now_held[1], tonumber(now_held[2]))
-  else
-    remove(id)
-    call('HSET', entry(id), unpack(fields))
-    call('HSET', key('launch', uuid), target, id)
-    place(id)
-  end
-  for name in string.gmatch(counted, '[^\n]+') do count(name, 1) end
-  call('SETNX', key('version'), ARGV[2])
-  note_time()
-  return answer('ok')
-end
 
 -- Take what is due: first what others let the lease run out of, then what is new, the most urgent first.
 function steps.claim(owner, limit, seconds, version)
@@ -356,10 +342,32 @@ function steps.claim(owner, limit, seconds, version)
     if not rank then break end
     local head = table.remove(queues[rank], 1)
     taken[#taken + 1] = deliver(rank, head[1], head[2], owner, seconds, version)
-    if #queues[rank] == 0 then queues[rank] = behind(rank, head[1], limit) end
+    if #queues[rank] == 0 and #taken < limit then queues[rank] = behind(rank, head[1], limit) end
   end
   if #taken > 0 then note_time() end
   return answer('ok', taken)
+end
+
+if ARGV[1] == 'claim' then return steps.claim(unpack(arguments)) end
+
+-- All that is due although the clock went back, by urgency.
+local function due_after_jump(states)
+  local found = {}
+  for _, state in ipairs(states) do
+    for _, id in ipairs(ids(state)) do
+      if is_due(id) then found[id] = times(id) + call('HGET', entry(id), 'rank') * AGEING end
+    end
+  end
+  return found
+end
+
+-- Give the entry of an id.
+function steps.look(id) return answer('ok', call('HGETALL', entry(id))) end
+
+-- Give a launch's entry.
+function steps.look_for(uuid, target)
+  local id = call('HGET', key('launch', uuid), target)
+  return answer('ok', id and call('HGETALL', entry(id)) or {})
 end
 
 -- Give what is due, in the order of the claim.
@@ -431,8 +439,8 @@ end
 function steps.prune(keep, limit)
   local old = call('ZRANGEBYSCORE', key('done'), '-inf', '(' .. exact(now - keep), 'LIMIT', 0, limit)
   for _, id in ipairs(old) do
-    local launch = call('HMGET', entry(id), 'uuid', 'target')
-    remove(id)
+    local launch = call('HMGET', entry(id), 'uuid', 'target', 'state', 'rank', 'message')
+    remove(id, {launch[3], launch[4], launch[5]})
     call('HDEL', key('launch', launch[1]), launch[2])
     call('DEL', entry(id))
   end
@@ -491,6 +499,4 @@ function steps.leave(owner)
   return answer('ok')
 end
 
-local version = call('GET', key('version'))
-if version and version ~= ARGV[2] then return {'version', version} end
-return steps[ARGV[1]](unpack(ARGV, 5))
+return steps[ARGV[1]](unpack(arguments))

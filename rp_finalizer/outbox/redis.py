@@ -17,7 +17,7 @@ from rp_finalizer.errors import EntryStateError, LeaseLostError, OutboxError, Un
 from rp_finalizer.outbox.counting import ADDED, DEAD, RECOVERED, Counted, completion, death, postponement, statistics
 from rp_finalizer.outbox.memory import full
 from rp_finalizer.outbox.redis_connection import RedisConnection
-from rp_finalizer.outbox.redis_entry import Known, fields_of, known_of, target_of
+from rp_finalizer.outbox.redis_entry import Known, known_of, target_of, values_of
 from rp_finalizer.outbox_port import CLEARED, Statistics
 
 if TYPE_CHECKING:
@@ -194,7 +194,8 @@ class RedisOutbox:
         """Count."""
         _, states, due, counters = self._call("statistics")
         counts = [("state", name, int(number)) for name, number in _pairs(states)]
-        for names, number in _pairs(counters):
+        # In Lua an empty list is no other than an empty table.
+        for names, number in _pairs(counters or []):
             kind, _, name = names.partition(" ")
             counts.append((kind, name, int(number)))
         return statistics(counts, int(due))
@@ -289,7 +290,7 @@ class RedisOutbox:
             self._size if room else "",
             int(same),
             "\n".join(f"{each.kind} {each.name}" for each in counted),
-            *fields_of(entry, version),
+            *values_of(entry, version),
         )
         if answer[0] == "full":
             raise OutboxError(self.name, *full(self._size))

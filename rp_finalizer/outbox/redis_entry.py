@@ -1,18 +1,17 @@
-"""An entry as a hash of Redis, both ways: the columns of a row, with an empty text where there is nothing."""
+"""An entry as a hash of Redis, both ways: fields for what the script looks at or changes, and a body for all else."""
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from rp_finalizer.entries import LONGEST_HISTORY, Entry
-from rp_finalizer.outbox.rows import CHANGING, changing, entry_of, report_text
+from rp_finalizer.outbox.rows import changing, entry_of, report_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_FIELDS = ("entry_id", "created_at", *CHANGING, "report")
-_FLOATS = frozenset({"created_at", "visible_at", "updated_at", "alive_at", "lease_until"})
-_WHOLE = frozenset({"rank", "attempts", "misses", "generation", "lease_token"})
+_HELD = frozenset({"open", "leased"})
 
 
 class Known(NamedTuple):
@@ -28,22 +27,79 @@ def known_of(flat: Sequence[str]) -> Known | None:
     if not flat:
         return None
     fields = dict(zip(flat[::2], flat[1::2], strict=True))
-    entry = entry_of([_value(name, fields[name]) for name in _FIELDS])
+    body = json.loads(fields["body"])
+    entry_id, created_at, alive_at, misses, generation, reason, launch, history, last_error, report = body
+    visible_at = float(fields["visible_at"])
+    row = (
+        entry_id,
+        created_at,
+        fields["state"],
+        int(fields["rank"]),
+        visible_at,
+        float(fields["updated_at"]),
+        alive_at,
+        int(fields["attempts"]),
+        misses,
+        generation,
+        int(fields["lease_token"]),
+        fields["lease_owner"] or None,
+        visible_at if fields["state"] in _HELD else None,
+        reason,
+        launch,
+        _joined(history, fields["claims"]),
+        last_error,
+        report,
+    )
+    entry = entry_of(row)
     if len(entry.history) > LONGEST_HISTORY:
         # Claims only add to it.
         object.__setattr__(entry, "history", entry.history[-LONGEST_HISTORY:])
     return Known(entry, fields["version"])
 
 
-def fields_of(entry: Entry, version: str) -> list[str]:
-    """Give names and values for HSET, the version first."""
+def values_of(entry: Entry, version: str) -> list[Any]:
+    """Give the version and the other values that the script writes, in the order in which it expects them."""
+    (
+        state,
+        rank,
+        visible_at,
+        updated_at,
+        alive_at,
+        attempts,
+        misses,
+        generation,
+        token,
+        owner,
+        _,
+        reason,
+        launch,
+        history,
+        last_error,
+    ) = changing(entry)
     report = None if entry.report is None else report_text(entry.report)
-    values = (entry.entry_id, entry.created_at, *changing(entry), report)
-    launch = entry.launch
-    fields = ["version", version, "uuid", launch.uuid, "target", target_of(entry)]
-    for name, value in zip(_FIELDS, values, strict=True):
-        fields += (name, "" if value is None else str(value))
-    return fields
+    body = (
+        entry.entry_id,
+        entry.created_at,
+        alive_at,
+        misses,
+        generation,
+        reason,
+        launch,
+        history,
+        last_error,
+        report,
+    )
+    return [
+        version,
+        state,
+        rank,
+        repr(visible_at),
+        repr(updated_at),
+        owner or "",
+        token,
+        attempts,
+        json.dumps(body),
+    ]
 
 
 def target_of(entry: Entry) -> str:
@@ -51,9 +107,8 @@ def target_of(entry: Entry) -> str:
     return f"{entry.launch.endpoint}#{entry.launch.project}"
 
 
-def _value(name: str, text: str) -> Any:
-    if not text:
-        return None
-    if name in _FLOATS:
-        return float(text)
-    return int(text) if name in _WHOLE else text
+def _joined(history: str, claims: str) -> str:
+    """Add to a history, as JSON, what claims have added since that was written."""
+    if not claims:
+        return history
+    return f"[{claims}]" if history == "[]" else f"{history[:-1]}, {claims}]"

@@ -36,6 +36,7 @@ def _run() -> int:
         import_cost,
         outbox_load,
         outbox_rate,
+        outbox_redis,
         pytest_session,
     )
 
@@ -49,6 +50,7 @@ def _run() -> int:
         command_start,
         pytest_session,
         outbox_rate,
+        outbox_redis,
         outbox_load,
         draining,
         guardian_cost,

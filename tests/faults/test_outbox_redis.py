@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import signal
 import socket
 import subprocess
 import sys
@@ -15,6 +16,7 @@ from uuid import UUID
 import pytest
 
 from rp_finalizer import LaunchFinalizer, Settings
+from rp_finalizer.emulator import Emulator, Fault
 from rp_finalizer.entries import EntryState, OwedLaunch
 from rp_finalizer.errors import EntryStateError, LeaseLostError, OutboxError, UnknownEntryError
 from rp_finalizer.outbox.redis import RedisOutbox
@@ -22,8 +24,11 @@ from rp_finalizer.outbox.sqlite import SqliteOutbox
 from rp_finalizer.outbox_wiring import path_of
 from rp_finalizer.outcome import Outcome
 from rp_finalizer.report import Report
+from tests.support.commands import SCRIPT, environment
 from tests.support.redis_relay import RedisRelay
 from tests.support.redis_server import RedisServer
+from tests.support.reporting import FINISH, status_of
+from tests.support.rp_api import START, RpApi
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -196,10 +201,10 @@ def test_a_user_needs_no_more_rights_than_are_told(
 def test_keys_of_another_version_are_left_alone(redis_server: RedisServer, outbox: RedisOutbox) -> None:
     """A newer rp-finalizer wrote them: this one says so, and changes nothing."""
     outbox.add(launch())
-    redis_server.do("SET", "{rp-finalizer}:version", "2")
+    redis_server.do("HSET", "{rp-finalizer}:about", "version", "2")
     with pytest.raises(OutboxError, match="version 2"):
         outbox.claim("worker", 1, LEASE)
-    redis_server.do("SET", "{rp-finalizer}:version", "1")
+    redis_server.do("HSET", "{rp-finalizer}:about", "version", "1")
     assert outbox.statistics().by_state == {EntryState.READY: 1}
 
 
@@ -240,6 +245,30 @@ def test_what_a_gone_consumer_had_is_taken_over_and_the_consumer_removed_only_th
     outbox.claim("heir", 1, LEASE)
     outbox.close()
     assert redis_server.do("XLEN", STREAM) == 0
+
+
+def test_a_worker_outlives_its_redis(emulator: Emulator, tmp_path: Path, opening: Callable[..., RedisOutbox]) -> None:
+    """Redis is killed while a launch is being finished: the worker settles it when Redis is back, and goes on."""
+    with contextlib.closing(RpApi(emulator.url)) as api, RedisServer(tmp_path, durable=True) as server:
+        outbox = opening(server.url)
+        for _ in range(2):
+            outbox.add(OwedLaunch(emulator.url, "demo", api.start(), end_ms=START + 60_000))
+        hanging = emulator.add_fault(Fault(FINISH, hang=True, times=1))
+        variables = {"RP_ENDPOINT": emulator.url, "RP_PROJECT": "demo", "RP_API_KEY": "demo_key"}
+        command = [str(SCRIPT), "worker", "--concurrency", "1", "--outbox", server.url, "--quiet"]
+        with subprocess.Popen(command, env=environment(**variables)) as worker:
+            try:
+                wait_until(lambda: hanging.hits)
+                server.kill()
+                hanging.release()
+                wait_until(lambda: any(status_of(emulator, each.uuid) == "PASSED" for each in emulator.launches()))
+                server.start()
+                wait_until(lambda: outbox.statistics().counters["completed"] == 2)
+            finally:
+                worker.terminate()
+                assert worker.wait(LONG) == 128 + signal.SIGTERM
+        assert {status_of(emulator, each.uuid) for each in emulator.launches()} == {"PASSED"}
+        assert {each.attempts for each in outbox.entries()} == {1}
 
 
 CLAIMING = """
