@@ -30,6 +30,8 @@ local now = tonumber(ARGV[3]) or (clock[1] + clock[2] / 1000000)
 
 local function exact(number) return string.format('%.17g', number) end
 
+local now_text = exact(now)
+
 local function key(what, which) return P .. ':' .. what .. (which and ':' .. which or '') end
 
 local function entry(id) return P .. ':entry:' .. id end
@@ -40,7 +42,7 @@ local about = call('HMGET', key('about'), 'version', 'latest', 'jumped')
 local latest = tonumber(about[2] or 0)
 
 local function note_time()
-  if now > latest then call('HSET', key('about'), 'version', ARGV[2], 'latest', exact(now)) end
+  if now > latest then call('HSET', key('about'), 'version', ARGV[2], 'latest', now_text) end
 end
 
 -- Entries may lie elsewhere than their times say.
@@ -64,14 +66,20 @@ local function owed()
   return call('ZCARD', key('state', 'open')) + call('ZCARD', key('state', 'ready')) + call('ZCARD', key('state', 'leased'))
 end
 
--- The id of the last message that was delivered, and how many of these are not settled; nil of an empty stream.
+-- The id of the last message that was delivered, and how many of these are not settled, before this step delivered
+-- any; nil of an empty stream.
+local groups = {}
 local function group(rank)
+  if groups[rank] then return groups[rank][1], groups[rank][2] end
   local stream = key('due', rank)
   if call('XLEN', stream) == 0 then return nil end
   for _, each in ipairs(call('XINFO', 'GROUPS', stream)) do
     local told = {}
     for i = 1, #each, 2 do told[each[i]] = each[i + 1] end
-    if told['name'] == GROUP then return told['last-delivered-id'], told['pending'] end
+    if told['name'] == GROUP then
+      groups[rank] = {told['last-delivered-id'], told['pending']}
+      return told['last-delivered-id'], told['pending']
+    end
   end
   -- Somebody removed the group: who holds what stands in the entries, and is seen to as they are delivered again.
   call('XGROUP', 'CREATE', stream, GROUP, '0')
@@ -124,7 +132,7 @@ local function promote(id, rank)
 end
 
 local function promote_due(rank, limit)
-  for _, id in ipairs(call('ZRANGEBYSCORE', key('waiting', rank), '-inf', exact(now), 'LIMIT', 0, limit)) do
+  for _, id in ipairs(call('ZRANGEBYSCORE', key('waiting', rank), '-inf', now_text, 'LIMIT', 0, limit)) do
     promote(id, rank)
   end
 end
@@ -226,10 +234,10 @@ local function lease(id, message, owner, seconds, version)
   for i = 1, #before, 2 do was[before[i]] = before[i + 1] end
   local held = was.state ~= 'ready'
   local what = held and 'taken over from ' .. was.lease_owner or 'claimed'
-  local event = '[' .. exact(now) .. ',' .. cjson.encode(what) .. ',' .. cjson.encode(owner) .. ']'
+  local event = '[' .. now_text .. ',' .. cjson.encode(what) .. ',' .. cjson.encode(owner) .. ']'
   local claims = was.claims == '' and event or was.claims .. ',' .. event
   call('HSET', entry(id), 'state', 'leased', 'lease_owner', owner, 'lease_token', was.lease_token + 1,
-    'visible_at', exact(now + seconds), 'updated_at', exact(now), 'attempts', was.attempts + 1,
+    'visible_at', exact(now + seconds), 'updated_at', now_text, 'attempts', was.attempts + 1,
     'claims', claims, 'version', version, 'message', message)
   if was.state ~= 'leased' then
     call('ZREM', key('state', was.state), id)
