@@ -176,12 +176,16 @@ def test_processes_that_write_without_a_pause_take_turns(outbox: SqliteOutbox, p
     number = 60
     outbox.statistics()
     code = f"""
+print("ready", flush=True)
 mine = sys.stdin.readline().strip()
 for each in range({number}):
     outbox.add(launch(int(mine) + each))
     print(time.monotonic(), flush=True)
 """
     processes = [started(path, code) for _ in range(4)]
+    for process in processes:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
     for each, process in enumerate(processes):
         assert process.stdin is not None
         process.stdin.write(f"{1000 * each}\n")
