@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import re
 import sys
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -50,7 +51,8 @@ def spawn(pipe: int) -> int:
     options = ["-I", "-S", *(["-B"] if sys.dont_write_bytecode else [])]
     options += ["-X", f"pycache_prefix={sys.pycache_prefix}"] if sys.pycache_prefix else []
     home = Path(__file__).absolute().parents[1]
-    return os.posix_spawn(
+    start = partial(
+        os.posix_spawn,
         sys.executable,
         # The last one is for people who look at the processes.
         [sys.executable, *options, "-c", _PROGRAM, str(home), f"rp-finalizer-guardian-of-{os.getpid()}"],
@@ -58,6 +60,12 @@ def spawn(pipe: int) -> int:
         file_actions=[(os.POSIX_SPAWN_DUP2, pipe, 0), *nowhere],
         setsigmask=ENDING,
     )
+    try:
+        # From its first moment on out of the group that may be killed with the run.
+        return start(setsid=True)
+    except NotImplementedError:
+        # It leaves the group by itself, a moment later.
+        return start()
 
 
 def introduction(settings: Settings) -> dict[str, Any]:

@@ -44,6 +44,8 @@ pytestmark = pytest.mark.skipif(sys.platform != "linux", reason="looks at proces
 DYING = (
     pytest.param("os._exit(3)", id="os._exit"),
     pytest.param("ctypes.string_at(0)", id="segmentation fault"),
+    # At once: the guardian has only just been started.
+    pytest.param("os.killpg(0, signal.SIGKILL)", id="killed with its group"),
     pytest.param("os.abort()", id="abort", marks=pytest.mark.slow),
     pytest.param("os.execv('/bin/true', ['true'])", id="another program", marks=pytest.mark.slow),
 )

@@ -178,7 +178,8 @@ def guardians_of(pid: int) -> list[int]:
 
 def lone_guardians_of(pid: int) -> list[int]:
     """Give those of them that are on their own by now: each begins as that one's child."""
-    return [other for other in guardians_of(pid) if _status(other)[3:4] == [str(other)]]
+    told = {other: _status(other) for other in guardians_of(pid)}
+    return [other for other, status in told.items() if status[3:4] == [str(other)] and status[1] != str(pid)]
 
 
 def command_of(pid: int) -> list[str]:
