@@ -146,6 +146,17 @@ class Outbox(Protocol):
         """Give the entries that are due, in the order in which they will be claimed."""
         ...
 
+    def delayed(self, limit: int = 100) -> list[Entry]:
+        """Give the `READY` entries that are not due, those first that come due first."""
+        ...
+
+    def position(self, entry_id: str) -> int | None:
+        """Say when an entry's turn is, 1 for the next one: of what is due, then of what is delayed, as things stand.
+
+        None for an entry that does not wait.
+        """
+        ...
+
     def active(self, limit: int = 100) -> list[Entry]:
         """Give the entries that workers hold, those first whose lease runs out first."""
         ...

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from rp_finalizer.draining import all_entries
 from rp_finalizer.entries import EntryState
 from rp_finalizer.outbox_port import COUNTERS
 
@@ -37,9 +36,9 @@ def waiting(outbox: Outbox, limit: int) -> list[Entry]:
     """Give the entries that wait, in the order in which they will be claimed as things stand."""
     due = outbox.queue(limit)
     if len(due) < limit:
+        # Some may have come due since.
         known = {entry.entry_id for entry in due}
-        later = (entry for entry in all_entries(outbox, EntryState.READY) if entry.entry_id not in known)
-        due += sorted(later, key=lambda entry: entry.visible_at)[: limit - len(due)]
+        due += [entry for entry in outbox.delayed(limit - len(due)) if entry.entry_id not in known]
     return due
 
 

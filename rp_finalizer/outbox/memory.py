@@ -125,6 +125,18 @@ class MemoryOutbox:
         with self._lock:
             return self._due(self._clock())[:limit]
 
+    def delayed(self, limit: int = 100) -> list[Entry]:
+        """Give what is not due yet."""
+        with self._lock:
+            return self._delayed(self._clock())[:limit]
+
+    def position(self, entry_id: str) -> int | None:
+        """Say when an entry's turn is."""
+        with self._lock:
+            entry, now = self._named(entry_id), self._clock()
+            waiting = self._due(now) + self._delayed(now)
+            return waiting.index(entry) + 1 if entry in waiting else None
+
     def active(self, limit: int = 100) -> list[Entry]:
         """Give what workers hold."""
         with self._lock:
@@ -193,6 +205,10 @@ class MemoryOutbox:
     def _due(self, now: float) -> list[Entry]:
         return sorted((each for each in self._entries.values() if each.due(now)), key=lambda each: each.urgency)
 
+    def _delayed(self, now: float) -> list[Entry]:
+        later = (e for e in self._entries.values() if e.state is EntryState.READY and not e.due(now))
+        return sorted(later, key=lambda each: each.visible_at)
+
     def _new(self, launch: OwedLaunch, priority: Priority, delay: float) -> Entry:
         self._demand_room()
         now = self._clock()
@@ -210,12 +226,15 @@ class MemoryOutbox:
 
     def _change(self, entry_id: str, change: Callable[[Entry, float], Entry], counted: Iterable[Counted] = ()) -> Entry:
         with self._lock:
-            entry = self._entries.get(entry_id)
-            if entry is None:
-                raise UnknownEntryError(entry_id)
-            changed = self._keep(change(entry, self._clock()))
+            changed = self._keep(change(self._named(entry_id), self._clock()))
             self._counters.update(counted)
             return changed
+
+    def _named(self, entry_id: str) -> Entry:
+        entry = self._entries.get(entry_id)
+        if entry is None:
+            raise UnknownEntryError(entry_id)
+        return entry
 
 
 def full(size: int) -> tuple[str, str]:

@@ -378,10 +378,9 @@ function steps.look_for(uuid, target)
   return answer('ok', id and call('HGETALL', entry(id)) or {})
 end
 
--- Give what is due, in the order of the claim.
-function steps.queue(limit)
-  limit = tonumber(limit)
-  if jumped() then return answer('ok', wholes(sorted(due_after_jump(OWED), limit))) end
+-- The ids of what is due, in the order of the claim.
+local function in_turn(limit)
+  if jumped() then return sorted(due_after_jump(OWED), limit) end
   local expired, queues = {}, {}
   for _, id in ipairs(ids('leased')) do
     local message, rank = unpack(call('HMGET', entry(id), 'message', 'rank'))
@@ -400,7 +399,47 @@ function steps.queue(limit)
     if not rank then break end
     found[#found + 1] = table.remove(queues[rank], 1)[2]
   end
-  return answer('ok', wholes(found))
+  return found
+end
+
+-- The ids of what is ready and not due, by when it comes due.
+local function later(limit)
+  local found = {}
+  for _, rank in ipairs(RANKS) do
+    local from = jumped() and '-inf' or '(' .. now_text
+    local number, at = 0, 0
+    while number < limit do
+      local page = call('ZRANGEBYSCORE', key('waiting', rank), from, '+inf', 'LIMIT', at, 1000)
+      if #page == 0 then break end
+      for _, id in ipairs(page) do
+        if call('HGET', entry(id), 'state') == 'ready' and not is_due(id) then
+          number = number + 1
+          found[id] = times(id)
+        end
+      end
+      at = at + #page
+    end
+  end
+  return sorted(found, limit)
+end
+
+-- Give what is due, in the order of the claim.
+function steps.queue(limit) return answer('ok', wholes(in_turn(tonumber(limit)))) end
+
+-- Give what is ready and not due.
+function steps.delayed(limit) return answer('ok', wholes(later(tonumber(limit)))) end
+
+-- Give whether an entry is there, and its place among what is due, then what is delayed; 0 where it waits for nothing.
+function steps.position(id)
+  local there = call('EXISTS', entry(id)) == 1
+  local found = there and in_turn(1000000) or {}
+  for place, each in ipairs(found) do
+    if each == id then return answer('ok', there, place) end
+  end
+  for place, each in ipairs(there and later(1000000) or {}) do
+    if each == id then return answer('ok', there, #found + place) end
+  end
+  return answer('ok', there, 0)
 end
 
 -- Give what runs let the lease run out of, by when that was.

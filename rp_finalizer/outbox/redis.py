@@ -143,6 +143,17 @@ class RedisOutbox:
         """Give what is due, in its order."""
         return self._entries("queue", limit)
 
+    def delayed(self, limit: int = 100) -> list[Entry]:
+        """Give what is not due yet."""
+        return self._entries("delayed", limit)
+
+    def position(self, entry_id: str) -> int | None:
+        """Say when an entry's turn is."""
+        _, there, number = self._call("position", entry_id)
+        if not there:
+            raise UnknownEntryError(entry_id)
+        return int(number) or None
+
     def active(self, limit: int = 100) -> list[Entry]:
         """Give what workers hold."""
         return self._entries("active", limit)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, NamedTuple
 from rp_finalizer.entries import AGEING, EntryState, Priority
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Callable, Iterable
 
 
 class Selection(NamedTuple):
@@ -28,43 +28,70 @@ class Selection(NamedTuple):
 _OWED = tuple(state for state in EntryState if state.owed)
 _PASSED = "visible_at <= :now"
 _FUTURE = "visible_at > :now AND updated_at > :now"
+_LATER = "visible_at > :now"
+_LATER_STILL = "visible_at > :now AND updated_at <= :now"
+_URGENCY = f"visible_at + rank * {AGEING}"
 
 
 def _lanes(states: Iterable[EntryState]) -> list[str]:
     return [f"state = '{state}' AND rank = {priority.rank}" for state in states for priority in Priority]
 
 
-def _selection(what: str, states: Iterable[EntryState], order: str) -> Selection:
-    """Select ids: the first `:limit` of each lane, then the first of these."""
+def _query(what: str, states: Iterable[EntryState], order: str) -> Callable[..., str]:
+    """Select ids by conditions: the first `:limit` of each lane, then the first of these."""
 
     def query(*conditions: str) -> str:
         firsts = [
-            f"SELECT * FROM (SELECT {what} FROM entries WHERE {lane} AND {condition} ORDER BY visible_at LIMIT :limit)"  # noqa: S608  constants
+            f"SELECT {what} FROM entries WHERE {lane} AND {condition} ORDER BY visible_at, id LIMIT :limit"  # noqa: S608  constants
             for lane in _lanes(states)
             for condition in conditions
         ]
-        return f"SELECT id FROM ({' UNION ALL '.join(firsts)}) ORDER BY {order} LIMIT :limit"  # noqa: S608  as above
+        chosen = " UNION ALL ".join(f"SELECT * FROM ({first})" for first in firsts)  # noqa: S608  as above
+        return f"SELECT id FROM ({chosen}) ORDER BY {order}, id LIMIT :limit"  # noqa: S608  as above
 
+    return query
+
+
+def _due(what: str, states: Iterable[EntryState], order: str) -> Selection:
+    query = _query(what, states, order)
     return Selection(query(_PASSED), query(_PASSED, _FUTURE))
 
 
-def _count(*conditions: str) -> str:
+def _count(states: Iterable[EntryState], *conditions: str) -> str:
     counts = [
         f"(SELECT count(*) FROM entries WHERE {lane} AND {condition})"  # noqa: S608  constants
-        for lane in _lanes(_OWED)
+        for lane in _lanes(states)
         for condition in conditions
     ]
     return f"SELECT {' + '.join(counts)}"
 
 
-IN_TURN = _selection(f"id, visible_at + rank * {AGEING} AS urgency", _OWED, "urgency")
+def _before(order: str) -> str:
+    return f"({order}, id) < (:order, (SELECT id FROM entries WHERE entry_id = :entry_id))"  # noqa: S608  as above
+
+
+IN_TURN = _due(f"id, {_URGENCY} AS urgency", _OWED, "urgency")
 """What is due, the most urgent first."""
 
-OVERDUE = _selection("id, visible_at", [EntryState.OPEN], "visible_at")
+OVERDUE = _due("id, visible_at", [EntryState.OPEN], "visible_at")
 """What is held by runs that let the lease run out."""
 
-DUE = Selection(_count(_PASSED), _count(_PASSED, _FUTURE))
+DUE = Selection(_count(_OWED, _PASSED), _count(_OWED, _PASSED, _FUTURE))
 """How many are due."""
+
+_READY = (EntryState.READY,)
+_DELAYED = _query("id, visible_at", _READY, "visible_at")
+DELAYED = Selection(_DELAYED(_LATER), _DELAYED(_LATER_STILL))
+"""What is ready and not due, by when it comes due."""
+
+_SOONER, _MORE_URGENT = _before("visible_at"), _before(_URGENCY)
+DUE_BEFORE = Selection(
+    _count(_OWED, f"{_PASSED} AND {_MORE_URGENT}"),
+    _count(_OWED, f"{_PASSED} AND {_MORE_URGENT}", f"{_FUTURE} AND {_MORE_URGENT}"),
+)
+"""How many of those that are due come before `:entry_id`, which has the urgency `:order`."""
+DELAYED_BEFORE = Selection(_count(_READY, f"{_LATER} AND {_SOONER}"), _count(_READY, f"{_LATER_STILL} AND {_SOONER}"))
+"""How many of those that are ready and not due come before `:entry_id`, which comes due at `:order`."""
 
 FIRST = "SELECT min(at) FROM ({})".format(  # noqa: S608  constants
     " UNION ALL ".join(f"SELECT min(visible_at) AS at FROM entries WHERE {lane}" for lane in _lanes(_OWED))  # noqa: S608  as above

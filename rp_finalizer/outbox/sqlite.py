@@ -143,6 +143,14 @@ class SqliteOutbox:
         """Give what is due, in its order."""
         return self._read(lambda table: table.in_turn(limit))
 
+    def delayed(self, limit: int = 100) -> list[Entry]:
+        """Give what is not due yet."""
+        return self._read(lambda table: table.delayed(limit))
+
+    def position(self, entry_id: str) -> int | None:
+        """Say when an entry's turn is."""
+        return self._read(lambda table: table.position(entry_id))
+
     def active(self, limit: int = 100) -> list[Entry]:
         """Give what workers hold."""
         return self._read(lambda table: table.active(limit))

@@ -84,6 +84,21 @@ class Table:
         """Give what is due, the most urgent first."""
         return self._selected(self._fitting(selection.IN_TURN), limit)
 
+    def delayed(self, limit: int) -> list[Entry]:
+        """Give what is ready, and not due yet."""
+        return self._selected(self._fitting(selection.DELAYED), limit)
+
+    def position(self, entry_id: str) -> int | None:
+        """Count an entry and those whose turn is before its own; None where it has none."""
+        entry = self.named(entry_id)
+        due = entry.due(self.now)
+        if not due and entry.state is not EntryState.READY:
+            return None
+        before, order = (selection.DUE_BEFORE, entry.urgency) if due else (selection.DELAYED_BEFORE, entry.visible_at)
+        values = {"now": self.now, "entry_id": entry_id, "order": order}
+        number = self.db.execute(self._fitting(before), values).fetchone()[0]
+        return int(number) + 1 + (0 if due else self.due())
+
     def overdue(self, limit: int) -> list[Entry]:
         """Give what runs let the lease run out of."""
         return self._selected(self._fitting(selection.OVERDUE), limit)

@@ -472,6 +472,40 @@ def test_the_queue_tells_whose_turn_it_is(outbox: Outbox, clock: Time) -> None:
     assert outbox.queue() == []
 
 
+def test_what_is_delayed_is_told_by_when_it_comes_due(outbox: Outbox, clock: Time) -> None:
+    """Only what is ready, only what is not due yet, and whatever its priority."""
+    for number, priority, delay in ((1, Priority.CRITICAL, 30.0), (2, Priority.LOW, 10.0), (3, Priority.NORMAL, 20.0)):
+        outbox.add(launch(number), priority=priority, delay=delay)
+    outbox.add(launch(4))
+    outbox.open(launch(5), "run", LEASE)
+    outbox.take(outbox.add(launch(6), delay=900.0).entry_id, "worker", LEASE)
+    assert [UUID(each.launch.uuid).int for each in outbox.delayed()] == [2, 3, 1]
+    assert [UUID(each.launch.uuid).int for each in outbox.delayed(limit=2)] == [2, 3]
+    clock.pass_(20.0)
+    assert [UUID(each.launch.uuid).int for each in outbox.delayed()] == [1]
+
+
+def test_every_entry_that_waits_has_a_place(outbox: Outbox, clock: Time) -> None:
+    """The claim goes by it; the delayed come behind all that is due; who waits for nothing has no place."""
+    run = outbox.open(launch(1), "run", 2.0)
+    for number, priority in enumerate([*reversed(Priority), *Priority], start=10):
+        outbox.add(launch(number), priority=priority, delay=float(number % 3))
+    held = outbox.take(outbox.add(launch(2)).entry_id, "worker", LEASE)
+    over = outbox.discard(outbox.add(launch(3)).entry_id, "no")
+    for number in (50, 51):
+        outbox.add(launch(number), delay=100.0 - number)
+    assert outbox.position(run.entry_id) is None
+    clock.pass_(2.0)
+    waiting = [*outbox.queue(), *outbox.delayed()]
+    assert [UUID(each.launch.uuid).int for each in waiting[-2:]] == [51, 50]
+    assert [outbox.position(each.entry_id) for each in waiting] == list(range(1, 12))
+    assert outbox.position(held.entry_id) is outbox.position(over.entry_id) is None
+    assert [each.entry_id for each in outbox.claim("worker", 9, LEASE)] == [each.entry_id for each in waiting[:9]]
+    assert [outbox.position(each.entry_id) for each in waiting] == [None] * 9 + [1, 2]
+    with pytest.raises(UnknownEntryError):
+        outbox.position("nothing")
+
+
 def test_who_works_on_what_is_told(outbox: Outbox, clock: Time) -> None:
     """Held by workers, with since when; neither a run's own entry nor one whose worker has been silent too long."""
     outbox.open(launch(1), "run", LEASE)

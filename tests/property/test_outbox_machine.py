@@ -176,6 +176,12 @@ class Histories(RuleBasedStateMachine):
                 due = {each.entry_id for each in entries if each.due(self.now)}
                 late = {each.entry_id for each in entries if each.due(self.now) and each.state is EntryState.OPEN}
                 assert {each.entry_id for each in outbox.queue()} == due
+                ready = {each.entry_id for each in entries if each.state is EntryState.READY}
+                assert {each.entry_id for each in outbox.delayed()} == ready - due
+                turns = {each.entry_id: number for number, each in enumerate(outbox.queue() + outbox.delayed(), 1)}
+                assert {each.entry_id: outbox.position(each.entry_id) for each in entries} == {
+                    each.entry_id: turns.get(each.entry_id) for each in entries
+                }
                 assert {each.entry_id for each in outbox.overdue()} == late
 
     @invariant()
