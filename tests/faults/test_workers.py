@@ -27,6 +27,7 @@ from rp_finalizer.settling import Patience
 from rp_finalizer.system_clock import SystemClock
 from rp_finalizer.worker import Pace, Tally, Worker
 from tests.support.commands import SCRIPT, environment
+from tests.support.polling import until
 from tests.support.reporting import FINISH, FINISH_NOW, QUICK, READ, finishes, status_of
 from tests.support.rp_api import START, RpApi
 
@@ -109,14 +110,6 @@ def work(
         patience=Patience(attempts=attempts),
     )
     return worker.run(once=True)
-
-
-def until(holds: Callable[[], Any], what: str) -> None:
-    """Wait until something is so."""
-    end = time.monotonic() + LONG
-    while not holds():
-        assert time.monotonic() < end, f"not within {LONG} s: {what}"
-        time.sleep(0.01)
 
 
 def stop_between_writes(process: subprocess.Popen[Any], path: Path) -> None:

@@ -13,6 +13,7 @@ from rp_finalizer.emulator import Fault
 from rp_finalizer.entries import EntryState
 from tests.support.commands import ended
 from tests.support.owed import commands, owed
+from tests.support.polling import until
 from tests.support.reporting import FINISH, finishes, status_of
 
 if TYPE_CHECKING:
@@ -38,7 +39,7 @@ def test_what_comes_is_finished_until_it_is_stopped(emulator: Emulator, owed: Ow
         emulator.wait_until(lambda: {status_of(emulator, uuid) for uuid in first} == {"PASSED"}, 20)
         (later,) = owed.add_started()
         emulator.wait_until(lambda: status_of(emulator, later) == "PASSED", 20)
-        emulator.wait_until(lambda: owed.state(later) is EntryState.DONE, 20)
+        until(lambda: owed.state(later) is EntryState.DONE)
         worker.send_signal(signal.SIGTERM)
         stopped = ended(worker)
     assert (stopped.code, stopped.out) == (143, "3 finished, 0 put off, 0 given up\n")
@@ -59,14 +60,14 @@ def test_what_runs_is_finished_and_nothing_new_taken(emulator: Emulator, owed: O
     assert sorted(owed.state(uuid) for uuid in uuids) == ["done", "ready", "ready"]
 
 
-def test_the_file_of_metrics(emulator: Emulator, owed: Owed, commands: Commands, tmp_path: Path) -> None:
+def test_the_file_of_metrics(owed: Owed, commands: Commands, tmp_path: Path) -> None:
     """It is there from the start, always whole, counts what is done, and tells when nobody works any more."""
     file = tmp_path / "metrics.json"
     owed.bury(owed.start()[0])
     with commands.started("worker", "--metrics-file", str(file), "--concurrency", "3", "--json") as worker:
-        emulator.wait_until(lambda: metrics_of(file).get("is_running"), 20)
+        until(lambda: metrics_of(file).get("is_running"))
         owed.add_started(2)
-        emulator.wait_until(lambda: metrics_of(file)["since_start"]["completed"] == 2, 20)
+        until(lambda: metrics_of(file)["since_start"]["completed"] == 2)
         running = metrics_of(file)
         worker.send_signal(signal.SIGTERM)
         document = ended(worker).document()
@@ -95,7 +96,7 @@ def test_no_more_than_the_rate(emulator: Emulator, owed: Owed, commands: Command
 def test_an_outbox_that_fails_meanwhile(emulator: Emulator, owed: Owed, commands: Commands) -> None:
     """A worker goes on when its outbox was deleted underneath it: it begins a new one."""
     with commands.started("worker") as worker:
-        emulator.wait_until(owed.path.exists, 20)
+        until(owed.path.exists)
         owed.outbox.close()
         for path in owed.path.parent.glob("outbox.db*"):
             path.unlink()

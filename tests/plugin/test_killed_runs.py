@@ -15,6 +15,7 @@ from rp_finalizer.entries import EntryState
 from rp_finalizer.outbox.sqlite import SqliteOutbox
 from tests.support.commands import Commands
 from tests.support.plugin_suite import SUITE, block_of
+from tests.support.polling import until
 from tests.support.reporting import FINISH, FINISH_NOW, READ, finishes, status_of
 from tests.support.slow_cases import slow
 
@@ -152,7 +153,7 @@ def test_a_later_run_works_off_what_is_left(
     suite = runs.write(test_it=SUITE).with_ini(rp_finalizer_timeout="1")
     suite.run()
     fault.remove()
-    emulator.wait_until(lambda: outbox.next_due() == 0.0)
+    until(lambda: outbox.next_due() == 0.0)
     ended = suite.with_ini(rp_finalizer_timeout="20", rp_finalizer_work_off=number).run()
     worked_off = number != "0"
     assert ("1 launch of earlier runs finished" in block_of(ended)) is worked_off
