@@ -10,10 +10,11 @@ import click
 
 from rp_finalizer.cli.exits import DONE, FAILED, interruptible
 from rp_finalizer.cli.options import Common, common_options
-from rp_finalizer.cli.outbox_use import now, outbox_of, print_entry, standing
+from rp_finalizer.cli.outbox_use import now, outbox_of, print_entry
 from rp_finalizer.cli.output import print_json
 from rp_finalizer.draining import all_entries
 from rp_finalizer.entries import EntryState, OwedLaunch, Priority
+from rp_finalizer.entry_wording import standing
 from rp_finalizer.errors import BadLaunchError, EntryStateError, SettingsError, UnknownEntryError
 from rp_finalizer.launch import LaunchRef
 from rp_finalizer.outbox.entry_json import entry_to_dict

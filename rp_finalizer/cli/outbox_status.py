@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING
 import click
 
 from rp_finalizer.cli.exits import DONE, interruptible
-from rp_finalizer.cli.outbox_use import LOCK_PATIENCE, ago, held_by, holder, lasting, now, outbox_of, standing
+from rp_finalizer.cli.outbox_use import LOCK_PATIENCE, now, outbox_of
 from rp_finalizer.cli.output import print_json
 from rp_finalizer.draining import owed_entries
 from rp_finalizer.entries import EntryState
+from rp_finalizer.entry_wording import ago, held_by, holder, lasting, standing
 from rp_finalizer.errors import OutboxError
 from rp_finalizer.holders import alive
 from rp_finalizer.outbox_port import Statistics

@@ -13,9 +13,9 @@ import click
 from rp_finalizer.answer import LaunchQuery
 from rp_finalizer.cli.exits import DONE, FAILED, NO_PERMISSION, NOT_YET, Interrupted, exit_code, interruptible
 from rp_finalizer.cli.options import Common, common_options, duration, not_empty
-from rp_finalizer.cli.outbox_use import lasting
 from rp_finalizer.cli.output import failure_document, headline, print_failure, print_json, print_report
 from rp_finalizer.cli.status import plain_launch
+from rp_finalizer.entry_wording import lasting
 from rp_finalizer.finish import Attribute
 from rp_finalizer.outcome import ErrorKind
 from rp_finalizer.report import ReportedLaunch
