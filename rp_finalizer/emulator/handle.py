@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Self, TypeVar
 from rp_finalizer.emulator.control_calls import control_router
 from rp_finalizer.emulator.gateway import build_app
 from rp_finalizer.emulator.server_state import ServerState
-from rp_finalizer.emulator.server_thread import ServerThread, listen, loopback_address
+from rp_finalizer.emulator.server_thread import ServerThread, loopback_address
+from rp_finalizer.http_thread import listen
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping

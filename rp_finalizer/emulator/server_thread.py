@@ -1,103 +1,58 @@
-"""The thread that serves: its socket, its event loop, its uvicorn server and the queue's worker."""
+"""The thread that serves: its HTTP server, and the queue's worker beside it."""
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
 import ipaddress
-import queue
-import socket
-import threading
 from typing import TYPE_CHECKING
 
-import uvicorn
+from rp_finalizer.http_thread import HttpThread
 
 if TYPE_CHECKING:
+    import socket
+    from collections.abc import AsyncIterator
+
     from fastapi import FastAPI
 
     from rp_finalizer.emulator.server_state import ServerState
 
-BACKLOG = 1024
-SHUTDOWN_LIMIT = 10.0
 KEEP_ALIVE = 600
 """Seconds that an idle connection is kept."""
 
 
 class ServerThread:
-    """The thread with its event loop, its uvicorn server and the queue's worker."""
+    """The thread with its event loop, its HTTP server and the queue's worker."""
 
     def __init__(self, app: FastAPI, state: ServerState, listener: socket.socket) -> None:
         self._state = state
-        self._listener = listener
-        self.port: int = listener.getsockname()[1]
-        self._uvicorn = uvicorn.Server(
-            uvicorn.Config(
-                app,
-                lifespan="off",
-                access_log=False,
-                log_config=None,
-                log_level="critical",
-                ws="none",
-                proxy_headers=False,
-                server_header=False,
-                timeout_keep_alive=KEEP_ALIVE,
-                timeout_graceful_shutdown=0,
-            )
+        self._http = HttpThread(
+            app, listener, name="rp-finalizer-emulator", keep_alive=KEEP_ALIVE, beside=self._work_beside
         )
-        self._ready: queue.SimpleQueue[BaseException | None] = queue.SimpleQueue()
-        self._thread = threading.Thread(target=self._run, name="rp-finalizer-emulator", daemon=True)
+        self.port = self._http.port
 
     def start(self) -> None:
         """Start serving; return once it does."""
-        self._thread.start()
-        if (error := self._ready.get()) is not None:
-            self._thread.join()
-            raise error
+        self._http.start()
 
     def stop(self) -> None:
-        """Stop serving, and cut off what hangs."""
-        self._state.call_soon(self._cut_off)
-        self._uvicorn.should_exit = True
-        self._thread.join(SHUTDOWN_LIMIT)
-        self._listener.close()
+        """Stop serving, and cut off what hangs: uvicorn would answer 500, as no server does that is killed."""
+        self._state.call_soon(self._http.cut_off)
+        self._http.stop()
 
-    def _run(self) -> None:
-        try:
-            asyncio.run(self._serve())
-        except BaseException as error:  # noqa: BLE001  handed to the thread that waits
-            self._ready.put(error)
-
-    async def _serve(self) -> None:
+    @contextlib.asynccontextmanager
+    async def _work_beside(self) -> AsyncIterator[None]:
         state = self._state
         state.work_waiting = asyncio.Event()
         state.loop = asyncio.get_running_loop()
-        state.cut = self._cut
+        state.cut = self._http.cut
         worker = asyncio.create_task(_work_off(state))
-        serving = asyncio.create_task(self._uvicorn.serve(sockets=[self._listener]))
         try:
-            while not self._uvicorn.started and not serving.done():  # noqa: ASYNC110  uvicorn has no event for it
-                await asyncio.sleep(0.001)
-            self._ready.put(None)
-            await serving
+            yield
         finally:
             state.loop = None
             worker.cancel()
-            self._cut_off()
             await asyncio.sleep(0)
-
-    def _cut(self, host: str, port: int) -> None:
-        """Drop the connection to one peer, as a proxy that dies does."""
-        for connection in list(self._uvicorn.server_state.connections):
-            if connection.transport is not None and connection.transport.get_extra_info("peername")[:2] == (host, port):
-                connection.transport.abort()
-
-    def _cut_off(self) -> None:
-        """Drop all connections: uvicorn would answer 500 to calls that hang, as no server does that is killed."""
-        for server in self._uvicorn.servers:
-            server.close()
-        for connection in list(self._uvicorn.server_state.connections):
-            if connection.transport is not None:
-                connection.transport.abort()
 
 
 async def _work_off(state: ServerState) -> None:
@@ -118,18 +73,3 @@ def loopback_address(host: str) -> str:
         if ipaddress.ip_address(address).is_loopback:
             return address
     raise ValueError(f"{host!r} is not a loopback address: the emulator serves this machine only")
-
-
-def listen(host: str, port: int) -> socket.socket:
-    """Listen on a port, 0 for a free one; what connects meanwhile waits until the server runs."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    try:
-        listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        listener.bind((host, port))
-        listener.listen(BACKLOG)
-    except OSError:
-        listener.close()
-        raise
-    return listener

@@ -1,0 +1,58 @@
+"""What the service's calls work with."""
+
+from __future__ import annotations
+
+import threading
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from rp_finalizer.outbox_port import Statistics
+from rp_finalizer.server.rates import Rates
+from rp_finalizer.server.readiness import Watch
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from rp_finalizer.entries import Entry
+    from rp_finalizer.outbox_port import Outbox
+    from rp_finalizer.server.access import Access
+    from rp_finalizer.settings import Settings
+
+
+@dataclass(frozen=True, slots=True)
+class Working:
+    """The worker beside which the service runs."""
+
+    max_concurrent: int
+    check_interval: float
+    """Seconds for which others' new entries may wait to be seen."""
+    is_running: Callable[[], bool]
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What there is for the calls. Safe to use from several threads.
+
+    The outbox has little patience: whoever asks is told in seconds that it cannot be reached.
+    """
+
+    outbox: Outbox
+    settings: Settings
+    access: Access
+    working: Working | None = None
+    """None where only the status is served."""
+    at_start: Statistics = field(default_factory=Statistics)
+    """What had been counted when the service began."""
+    rates: Rates = field(default_factory=Rates)
+    watch: Watch = field(default_factory=Watch)
+    """What was seen of the outbox lately, by which the service is ready or not."""
+    turns: tuple[threading.Lock, ...] = field(default_factory=lambda: tuple(threading.Lock() for _ in range(64)))
+    """By launch: of several who enqueue the same one at once, one is told that it is new."""
+
+    def retry(self, entry_id: str) -> Entry:
+        """Make a dead letter ready again. Raises `UnknownEntryError`, `EntryStateError` and `OutboxError`."""
+        return self.outbox.retry(entry_id)
+
+    def clear(self) -> int:
+        """Make dead letters of all that waits; say how many. Raises `OutboxError`."""
+        return self.outbox.clear()
