@@ -6,7 +6,7 @@ import threading
 from collections import defaultdict
 from dataclasses import dataclass
 from math import inf
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -59,6 +59,13 @@ class Circuit:
         self._trying = False
 
 
+class Barred(NamedTuple):
+    """Who is not to be asked, and for how many seconds yet."""
+
+    name: str
+    seconds: float
+
+
 class Circuits:
     """Circuits by name, for several threads."""
 
@@ -66,15 +73,16 @@ class Circuits:
         self._lock = threading.Lock()
         self._circuits: defaultdict[str, Circuit] = defaultdict(make)
 
-    def enter(self, names: tuple[str, ...], now: float) -> float | None:
-        """Ask for leave of all of these: None means to go ahead, and to `tell`; else the seconds to wait."""
+    def enter(self, names: tuple[str, ...], now: float) -> Barred | None:
+        """Ask for leave of all of these: None means to go ahead, and to `tell`."""
         with self._lock:
             circuits = [self._circuits[name] for name in names]
             if all(circuit.allows(now) for circuit in circuits):
                 for circuit in circuits:
                     circuit.asked()
                 return None
-            return max(circuit.remaining(now) for circuit in circuits)
+            left = [Barred(name, circuit.remaining(now)) for name, circuit in zip(names, circuits, strict=True)]
+            return max(left, key=lambda each: each.seconds)
 
     def tell(self, name: str, now: float, *, answered: bool | None) -> None:
         """Say what came of it; None where that is not known."""

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 FIRST_WAIT = 1.0
 """Seconds until an entry is tried again for the first time; doubled by every further failure."""
+LONGEST_FOR_ANOTHER = 30.0
+"""Seconds, ±20 %, that an entry waits at most whose key its worker lacks: of many workers a single one may have it."""
 
 _AWAY = frozenset({ErrorKind.UNAVAILABLE, ErrorKind.TIMEOUT})
 _KEYS = frozenset({ErrorKind.SETTINGS, ErrorKind.UNAUTHORIZED, ErrorKind.FORBIDDEN})
@@ -73,13 +75,21 @@ def settle(
         return GivenUp(f"not finished after {entry.attempts} attempts", error)
     if now - entry.created_at > patience.longest_age:
         return GivenUp(f"not finished in {patience.longest_age / 86400:g} days", error)
-    return PutOff(next_wait(entry, patience, chance), spent, error)
+    return PutOff(wait_for_another(entry, chance) if ours else next_wait(entry, patience, chance), spent, error)
 
 
 def next_wait(entry: Entry, patience: Patience, chance: float) -> float:
     """Give the seconds until an entry that was tried again is tried once more, whoever or whatever it failed of."""
-    tries = max(1, entry.attempts + entry.misses)
-    return exponential(tries, FIRST_WAIT, patience.longest_wait, chance)
+    return exponential(_tries(entry), FIRST_WAIT, patience.longest_wait, chance)
+
+
+def wait_for_another(entry: Entry, chance: float) -> float:
+    """Give the seconds until an entry is due again for a worker that has its key."""
+    return exponential(_tries(entry), FIRST_WAIT, LONGEST_FOR_ANOTHER, chance)
+
+
+def _tries(entry: Entry) -> int:
+    return max(1, entry.attempts + entry.misses)
 
 
 def unanswered(report: Report) -> bool:

@@ -26,12 +26,14 @@ from rp_finalizer.settling import (
     next_wait,
     settle,
     unanswered,
+    wait_for_another,
 )
 from rp_finalizer.watchdog import Watchdog
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
+    from rp_finalizer.circuit import Barred
     from rp_finalizer.entries import Entry
     from rp_finalizer.outbox_port import Outbox
     from rp_finalizer.ports import Clock
@@ -212,13 +214,19 @@ class Worker:
         now = self._jobs.begin(job, self._pace.concurrency, self._clock, self._stop)
         if now is None:
             return PutOff(0.0, spent=False), None
-        wait = self._circuits.enter(_circuits(entry), now)
-        if wait is not None:
-            return PutOff(max(wait, next_wait(entry, patience, self._chance())), spent=False), None
+        barred = self._circuits.enter(_circuits(entry), now)
+        if barred is not None:
+            return PutOff(self._wait_behind(barred, entry), spent=False), None
         report = self._finish(entry, Deadline.after(self._pace.entry_timeout, now, job.limit))
         self._learn(entry, report)
         self._tell_of_key(entry, report)
         return settle(entry, report, patience, self._clock.epoch(), self._chance(), others=True), report
+
+    def _wait_behind(self, barred: Barred, entry: Entry) -> float:
+        """Give the seconds until an entry is due again whose server, or whose key here, is not to be tried now."""
+        if barred.name != entry.launch.endpoint:
+            return wait_for_another(entry, self._chance())
+        return max(barred.seconds, next_wait(entry, self._patience, self._chance()))
 
     def _learn(self, entry: Entry, report: Report | None) -> None:
         """Take note of whether the server answered, and whether it takes the key; without a report of nothing."""

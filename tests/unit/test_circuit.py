@@ -75,9 +75,9 @@ def test_leave_is_given_by_all_or_by_none() -> None:
         assert circuits.enter(("server", "project"), 0.0) is None
         circuits.tell("server", 0.0, answered=True)
         circuits.tell("project", 0.0, answered=False)
-    assert circuits.enter(("server", "project"), 0.0) == 10.0
+    assert circuits.enter(("server", "project"), 0.0) == ("project", 10.0)
     assert circuits.enter(("server", "other"), 0.0) is None
     assert circuits.enter(("server", "project"), 10.0) is None
-    assert circuits.enter(("server", "project"), 10.0) == 10.0
+    assert circuits.enter(("server", "project"), 10.0) == ("project", 10.0)
     circuits.tell("project", 11.0, answered=None)
     assert circuits.enter(("server", "project"), 11.0) is None

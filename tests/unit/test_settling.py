@@ -9,7 +9,16 @@ import pytest
 from rp_finalizer.entries import Entry, OwedLaunch
 from rp_finalizer.outcome import ErrorKind, Outcome
 from rp_finalizer.report import Failure, Report
-from rp_finalizer.settling import FIRST_WAIT, Completed, GivenUp, Patience, PutOff, Settlement, settle
+from rp_finalizer.settling import (
+    FIRST_WAIT,
+    LONGEST_FOR_ANOTHER,
+    Completed,
+    GivenUp,
+    Patience,
+    PutOff,
+    Settlement,
+    settle,
+)
 
 NOW = 1_800_000_000.0
 PATIENCE = Patience(attempts=10, longest_wait=900.0, longest_age=7 * 86400.0)
@@ -47,9 +56,9 @@ def test_so_does_one_that_no_other_key_would_change(kind: ErrorKind) -> None:
 
 @pytest.mark.parametrize("kind", [ErrorKind.SETTINGS, ErrorKind.UNAUTHORIZED, ErrorKind.FORBIDDEN])
 def test_a_key_that_is_not_the_right_one_costs_others_launches_nothing(kind: ErrorKind) -> None:
-    """A worker with no key, or a wrong one, leaves the launch to one with the right one, however often it tries."""
+    """A worker with no key, or a wrong one, leaves it to one with the right one, soon: many may come before that."""
     settlement = decided(failed(kind, 4003), misses=400, others=True)
-    assert settlement == PutOff(900.0, spent=False, error=failed(kind, 4003).error)
+    assert settlement == PutOff(LONGEST_FOR_ANOTHER, spent=False, error=failed(kind, 4003).error)
     assert isinstance(decided(failed(kind, 4003), age=8 * 86400.0, others=True), GivenUp)
 
 

@@ -14,7 +14,7 @@ from rp_finalizer.entries import Entry, EntryState, OwedLaunch, Priority
 from rp_finalizer.outbox.memory import MemoryOutbox
 from rp_finalizer.outcome import ErrorKind, Outcome
 from rp_finalizer.report import Failure, Report
-from rp_finalizer.settling import Patience
+from rp_finalizer.settling import LONGEST_FOR_ANOTHER, Patience
 from rp_finalizer.system_clock import SystemClock
 from rp_finalizer.worker import Pace, Worker
 
@@ -330,6 +330,22 @@ def test_a_server_that_refuses_the_key_is_not_asked_for_every_launch(outbox: Mem
 
     worker(outbox, finish, pace=Pace(concurrency=1, look=0.02)).run(once=True)
     assert len(asked) == 3
+
+
+@pytest.mark.parametrize("answer", [NO_KEY, WRONG_KEY], ids=["no key", "wrong key"])
+def test_a_launch_whose_key_is_not_here_is_left_to_another_soon(outbox: MemoryOutbox, answer: Report) -> None:
+    """However often workers without its key have looked at it, and also while they do not ask the server."""
+    entries = [outbox.add(launch(number)) for number in range(8)]
+    for each in entries:
+        for _ in range(12):
+            taken = outbox.take(each.entry_id, "a worker", 60.0)
+            outbox.put_off(taken.entry_id, taken.lease_token, answer.error, 0.01, spent=False)
+        taken = outbox.take(each.entry_id, "a worker", 60.0)
+        outbox.put_off(taken.entry_id, taken.lease_token, answer.error, 0.0, spent=False)
+    worker(outbox, lambda *_: answer, pace=Pace(concurrency=1, look=0.02)).run(once=True)
+    left = outbox.entries()
+    assert {each.misses for each in left} == {13}
+    assert max(each.visible_at for each in left) - SystemClock().epoch() <= LONGEST_FOR_ANOTHER * 1.2
 
 
 def test_a_run_that_lives_keeps_its_launch(outbox: MemoryOutbox) -> None:
