@@ -1,6 +1,6 @@
 """Who may do what: tokens, the roles they give, and requests that a foreign web page has made a browser send.
 
-Decisions only. Without tokens whoever runs programs on this machine reads and enqueues, and nobody is an administrator:
+Without tokens whoever runs programs on this machine reads and enqueues, and nobody is an administrator:
 then a page of the web must not get in through a browser of this machine, neither under a name of its own that leads
 here (the `Host` header tells) nor by a form that it sends here (the `Origin` header tells).
 """
@@ -12,11 +12,12 @@ from base64 import b64decode
 from dataclasses import dataclass, field
 from enum import IntEnum
 from hmac import compare_digest
-from ipaddress import ip_address
 from typing import TYPE_CHECKING, Self
-from urllib.parse import urlsplit
+
+from fastapi import HTTPException, Request
 
 from rp_finalizer.errors import SettingsError
+from rp_finalizer.server.origins import is_same, names_this_machine
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -29,7 +30,6 @@ _VISIBLE = re.compile(r"[!-~]+")
 _SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 _BEARER = 'Bearer realm="rp-finalizer"'
 _BASIC = 'Basic realm="rp-finalizer", charset="UTF-8"'
-_DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
 
 class Role(IntEnum):
@@ -109,7 +109,7 @@ class Access:
         if role is None:
             wrong = tuple(f'{each}, error="invalid_token"' if each == _BEARER else each for each in challenges)
             return Refusal(401, "unauthorized", "this token is not known here", wrong)
-        if not bearer and asked.method not in _SAFE_METHODS and not _same_origin(asked):
+        if not bearer and asked.method not in _SAFE_METHODS and not is_same(asked.origin, asked.site, asked.host):
             return _FOREIGN
         return role
 
@@ -139,7 +139,7 @@ _FOREIGN = Refusal(
 
 
 def _of_this_machine(asked: Asked) -> Role | Refusal:
-    if not is_loopback(_host_name(asked.host or "")):
+    if not names_this_machine(asked.host):
         return Refusal(
             403,
             "foreign-host",
@@ -148,35 +148,7 @@ def _of_this_machine(asked: Asked) -> Role | Refusal:
         )
     unsafe = asked.method not in _SAFE_METHODS
     from_browser = asked.origin is not None or asked.site is not None or asked.by_page
-    return _FOREIGN if unsafe and from_browser and not _same_origin(asked) else Role.READER
-
-
-def is_loopback(host: str) -> bool:
-    """Tell whether a name or address (an IPv6 one without brackets) leads to this machine only."""
-    try:
-        return ip_address(host).is_loopback
-    except ValueError:
-        return host.lower().removesuffix(".") == "localhost"
-
-
-def _same_origin(asked: Asked) -> bool:
-    """Tell whether a page of this very service sends it; the scheme may be that of a proxy before it."""
-    if asked.site not in {None, "same-origin", "none"} or asked.origin is None:
-        return False
-    try:
-        origin = urlsplit(asked.origin)
-    except ValueError:
-        return False
-    default = _DEFAULT_PORTS.get(origin.scheme)
-    if default is None or not asked.host:
-        return False
-    return origin.netloc.lower().removesuffix(default) == asked.host.lower().removesuffix(default)
-
-
-def _host_name(header: str) -> str:
-    """Give the host of a `Host` header without its port; nothing where it is none."""
-    match = re.fullmatch(r"(?:\[([0-9A-Fa-f:.]+)\]|([^:\[\]@/]+))(?::[0-9]{0,5})?", header.strip())
-    return (match[1] or match[2]) if match else ""
+    return _FOREIGN if unsafe and from_browser and not is_same(asked.origin, asked.site, asked.host) else Role.READER
 
 
 def _password(credentials: str) -> str:
@@ -191,3 +163,24 @@ def _problem(text: str) -> str | None:
     if not text.strip():
         return "is blank: put a long random token there, or unset it"
     return None if _VISIBLE.fullmatch(text) else "holds a blank, or what is not ASCII: a header carries neither"
+
+
+class RefusedError(HTTPException):
+    """A call that is not done; answered as its `refused` says."""
+
+    def __init__(self, refused: Refusal) -> None:
+        super().__init__(refused.status, refused.message)
+        self.refused = refused
+
+
+async def reader(request: Request) -> Role:
+    """Give the role of whoever asks (a dependency); the gate has seen to it that there is one."""
+    return Role(request.state.role)
+
+
+async def admin(request: Request) -> Role:
+    """Give the role of an administrator (a dependency). Raises `RefusedError` for others."""
+    role, access = await reader(request), request.app.state.service.access
+    if (refused := access.demand(role, Role.ADMIN)) is not None:
+        raise RefusedError(refused)
+    return role
