@@ -1,0 +1,136 @@
+"""Outboxes in the states that the page shows, and the service over them."""
+
+from __future__ import annotations
+
+import random
+import time
+from typing import TYPE_CHECKING
+from uuid import UUID
+
+from rp_finalizer.entries import Entry, OwedLaunch, Priority
+from rp_finalizer.errors import OutboxError
+from rp_finalizer.outbox.memory import MemoryOutbox
+from rp_finalizer.outcome import ErrorKind, Outcome
+from rp_finalizer.report import Failure, Report
+from rp_finalizer.server.access import Access
+from rp_finalizer.server.rates import Rates
+from rp_finalizer.server.state import Service
+from rp_finalizer.settings import Settings
+
+if TYPE_CHECKING:
+    from rp_finalizer.outbox_port import Statistics
+
+READER_TOKEN = "reads-0123456789"
+ADMIN_TOKEN = "clears-0123456789"
+TOKENS = Access(READER_TOKEN, ADMIN_TOKEN)
+SERVER = "https://reportportal.example.com"
+SILENT = Failure(ErrorKind.UNAVAILABLE, "503 with text/html", "when ReportPortal answers again", status=503)
+FORBIDDEN = Failure(
+    ErrorKind.FORBIDDEN,
+    "403: You do not have enough permissions. Access is denied.",
+    "give the key's user the role of a member in this project",
+    status=403,
+)
+WORKERS = (
+    "worker@ci-runner-04:6f0c:4026531836:2211:8412",
+    "worker@ci-runner-07:11ab:4026531836:1904:9233",
+    "worker@ci-runner-11:92de:4026531836:877:1280",
+)
+PROJECTS = ("payments", "checkout", "search", "mobile-app")
+
+
+class SceneOutbox(MemoryOutbox):
+    """An outbox whose time can be set back, so that what is in it is old; and that can be taken away."""
+
+    def __init__(self) -> None:
+        self.back = 0.0
+        """Seconds by which its clock is behind."""
+        self.away = False
+        super().__init__(clock=lambda: time.time() - self.back)
+        self._random = random.Random(20)
+
+    def statistics(self) -> Statistics:
+        if self.away:
+            raise OutboxError("redis://fleet.example.com:6379/0", "connection refused", "start Redis")
+        return super().statistics()
+
+    def uuid(self) -> str:
+        return str(UUID(int=self._random.getrandbits(128), version=4))
+
+    def owe(
+        self,
+        number: int = 1,
+        *,
+        priority: Priority = Priority.NORMAL,
+        delay: float = 0.0,
+        project: str | None = None,
+        endpoint: str = SERVER,
+    ) -> list[Entry]:
+        """Add launches."""
+        return [
+            self.add(
+                OwedLaunch(endpoint, project or self._random.choice(PROJECTS), self.uuid()),
+                priority=priority,
+                delay=delay,
+            )
+            for _ in range(number)
+        ]
+
+    def bury(self, reason: str, error: Failure | None = None, *, project: str | None = None) -> Entry:
+        """Make a dead letter."""
+        (entry,) = self.owe(project=project)
+        taken = self.take(entry.entry_id, WORKERS[0], 60.0)
+        self.give_up(taken.entry_id, taken.lease_token, error, reason)
+        return self.find(entry.entry_id)[0]
+
+    def put_off_one(self, wait: float, error: Failure = SILENT, *, spent: bool = False) -> None:
+        (entry,) = self.owe()
+        taken = self.take(entry.entry_id, WORKERS[0], 60.0)
+        self.put_off(taken.entry_id, taken.lease_token, error, wait, spent=spent)
+
+    def work(self, seconds: float) -> None:
+        """Claim one launch that is due, and finish it."""
+        for taken in self.claim(self._random.choice(WORKERS), 1, 60.0):
+            self.complete(taken.entry_id, taken.lease_token, Report(Outcome.FINISHED, seconds=seconds))
+
+
+def busy() -> tuple[SceneOutbox, Rates]:
+    """Give a fleet at its work, after an hour of it."""
+    outbox, rates, chance = SceneOutbox(), Rates(), random.Random(6)
+    for minute in range(59, 0, -1):
+        outbox.back = minute * 60.0
+        rates.note(time.time() - outbox.back, outbox.statistics())
+        wave = 9 if 35 <= minute <= 44 else 3
+        outbox.owe(chance.randint(wave // 3, wave + 3))
+        for _ in range(chance.randint(3, 9)):
+            outbox.work(chance.lognormvariate(-0.6, 0.7))
+        if chance.random() < 0.2 or 33 <= minute <= 36:
+            outbox.put_off_one(20.0, spent=True)
+    while outbox.statistics().due:
+        outbox.work(0.4)
+    outbox.back = 2400.0
+    outbox.bury("the server refuses for good: 403: You do not have enough permissions. Access is denied.", FORBIDDEN)
+    outbox.back = 90.0
+    for entry, worker in zip(outbox.owe(6), (0, 0, 0, 1, 1, 2), strict=True):
+        outbox.back = 4.0 + worker
+        outbox.take(entry.entry_id, WORKERS[worker], 60.0)
+    for number in range(3):
+        outbox.back = 1100.0 * number + 40
+        outbox.open(OwedLaunch(SERVER, "checkout", outbox.uuid()), f"run@ci-runner-0{number}:6f0c:1:55:1", 7200.0)
+    outbox.back = 25.0
+    outbox.owe(1, priority=Priority.CRITICAL, project="payments")
+    outbox.owe(2, priority=Priority.HIGH)
+    outbox.owe(5)
+    outbox.owe(1, priority=Priority.LOW)
+    outbox.owe(2, delay=300.0)
+    outbox.put_off_one(
+        45.0, Failure(ErrorKind.UNKNOWN_LAUNCH, "404: 4041 Launch not found", "it may still wait"), spent=True
+    )
+    outbox.back = 0.0
+    rates.note(time.time(), outbox.statistics())
+    return outbox, rates
+
+
+def service_of(outbox: SceneOutbox, rates: Rates | None = None, *, access: Access = TOKENS) -> Service:
+    """Give the service over an outbox."""
+    return Service(outbox, Settings(), access, rates=rates or Rates())
