@@ -79,6 +79,11 @@ class OwedLaunch:
     description: str | None = None
     attributes: tuple[Attribute, ...] = ()
 
+    @classmethod
+    def ended(cls, endpoint: str, project: str, uuid: str, now: float, status: str | None = None) -> Self:
+        """Give a launch of which nothing is known but that it is to be finished: it ends now."""
+        return cls(endpoint, project, uuid, end_ms=int(now * 1000), status=status)
+
     @property
     def key(self) -> str:
         """Name the launch among all: two entries of one key are one."""

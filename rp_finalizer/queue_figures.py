@@ -24,7 +24,12 @@ def status_body(outbox: Outbox, *, max_concurrent: int | None = None, limit: int
     """Say what waits and what is worked on; `max_concurrent` is that of the worker that asks, None where none does."""
     body = _counts(outbox.statistics().by_state, max_concurrent)
     queue = [_queued(entry, position) for position, entry in enumerate(waiting(outbox, limit), start=1)]
-    return {**body, "queue": queue, "active": [_active(entry) for entry in outbox.active(limit)]}
+    return {**body, "queue": queue, "active": active_entries(outbox, limit)}
+
+
+def active_entries(outbox: Outbox, limit: int = SHOWN) -> list[dict[str, Any]]:
+    """Say what is worked on."""
+    return [_active(entry) for entry in outbox.active(limit)]
 
 
 def empty_status_body() -> dict[str, Any]:
@@ -43,22 +48,36 @@ def waiting(outbox: Outbox, limit: int) -> list[Entry]:
 
 
 def statistics_body(
-    now: Statistics, at_start: Statistics, *, running: bool, max_concurrent: int, check_interval: float
+    now: Statistics,
+    at_start: Statistics,
+    *,
+    running: bool = False,
+    max_concurrent: int | None = None,
+    check_interval: float | None = None,
 ) -> dict[str, Any]:
-    """Say what was done, since the outbox was made and since a worker started."""
+    """Say what was done, since the outbox was made and since whoever asks started.
+
+    `max_concurrent` and `check_interval` are those of the worker that asks, None where none does. A counter that is
+    less than it was began anew: the outbox was emptied, or made again.
+    """
     latency = now.percentiles
     return {
         "is_running": running,
         "max_concurrent": max_concurrent,
         "check_interval": check_interval,
         "counters": {name: now.counters.get(name, 0) for name in COUNTERS},
-        "since_start": {name: now.counters.get(name, 0) - at_start.counters.get(name, 0) for name in COUNTERS},
+        "since_start": {name: _grown(at_start, now, name) for name in COUNTERS},
         "success_rate": now.success_rate,
         "latency": None if latency is None else latency._asdict(),
         "errors": dict(now.errors),
         "owed": now.owed,
         "due": now.due,
     }
+
+
+def _grown(before: Statistics, after: Statistics, name: str) -> int:
+    earlier, later = before.counters.get(name, 0), after.counters.get(name, 0)
+    return later - earlier if later >= earlier else later
 
 
 def _counts(held: Mapping[EntryState, int], max_concurrent: int | None) -> dict[str, Any]:

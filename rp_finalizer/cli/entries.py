@@ -14,10 +14,10 @@ from rp_finalizer.cli.outbox_use import now, outbox_of, print_entry
 from rp_finalizer.cli.output import print_json
 from rp_finalizer.draining import all_entries
 from rp_finalizer.entries import EntryState, OwedLaunch, Priority
+from rp_finalizer.entry_json import entry_to_dict
 from rp_finalizer.entry_wording import standing
 from rp_finalizer.errors import BadLaunchError, EntryStateError, SettingsError, UnknownEntryError
 from rp_finalizer.launch import LaunchRef
-from rp_finalizer.outbox.entry_json import entry_to_dict
 from rp_finalizer.outbox_port import CLEARED
 from rp_finalizer.plain_text import flatten, shorten
 
@@ -93,7 +93,7 @@ def add(common: Common, launches: tuple[str, ...], priority: str | None) -> int:
         moment = now()
         added = [
             outbox.add(
-                OwedLaunch(str(settings.endpoint), settings.project, uuid, end_ms=int(moment * 1000)),
+                OwedLaunch.ended(str(settings.endpoint), settings.project, uuid, moment),
                 priority=Priority(settings.priority),
             )
             for uuid in uuids

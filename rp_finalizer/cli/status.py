@@ -13,9 +13,9 @@ from rp_finalizer.cli.options import Common, common_options
 from rp_finalizer.cli.outbox_status import entry_of, show_outbox
 from rp_finalizer.cli.outbox_use import now
 from rp_finalizer.cli.output import failure_document, headline, print_failure, print_json
+from rp_finalizer.entry_json import entry_to_dict
 from rp_finalizer.entry_wording import standing
 from rp_finalizer.launch import LaunchRef
-from rp_finalizer.outbox.entry_json import entry_to_dict
 from rp_finalizer.outcome import ErrorKind
 from rp_finalizer.report import ReportedLaunch
 from rp_finalizer.wiring import look_at

@@ -6,18 +6,14 @@ So that nothing is open by mistake: a path that nobody has declared asks for a t
 from __future__ import annotations
 
 import asyncio
-import json
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
-from fastapi import HTTPException, Request
 from starlette.datastructures import Headers, MutableHeaders
-from starlette.responses import Response
 
 from rp_finalizer.server.access import Asked, Refusal, Role
+from rp_finalizer.server.answers import refusal
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
-
     from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
     from rp_finalizer.server.access import Access
@@ -36,40 +32,6 @@ _SAFETY = {
     "Cache-Control": "no-store",
 }
 """Headers of every answer that has none of its own."""
-
-
-def answer(body: Mapping[str, Any], status: int = 200, headers: Mapping[str, str] | None = None) -> Response:
-    """Give an answer in JSON; in ASCII, for a text of others may hold half a character, which UTF-8 does not take."""
-    return Response(json.dumps(body), status, headers, "application/json")
-
-
-def refusal(refused: Refusal, headers: Mapping[str, str] | None = None) -> Response:
-    """Give the answer to what is not done."""
-    response = answer({"error": refused.error, "message": refused.message}, refused.status, headers)
-    for challenge in refused.challenges:
-        response.headers.append("WWW-Authenticate", challenge)
-    return response
-
-
-class RefusedError(HTTPException):
-    """A call that is not done."""
-
-    def __init__(self, refused: Refusal, headers: Mapping[str, str] | None = None) -> None:
-        super().__init__(refused.status, refused.message, dict(headers or {}))
-        self.refused = refused
-
-
-def reader(request: Request) -> Role:
-    """Give the role of whoever asks; the gate has seen to it that it is one."""
-    return Role(request.state.role)
-
-
-def admin(request: Request) -> Role:
-    """Give the role of an administrator. Raises `RefusedError` for others."""
-    role, access = reader(request), request.app.state.service.access
-    if (refused := access.demand(role, Role.ADMIN)) is not None:
-        raise RefusedError(refused)
-    return role
 
 
 class Gate:

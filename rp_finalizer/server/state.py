@@ -6,15 +6,15 @@ import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
-from rp_finalizer.outbox_port import Statistics
+from rp_finalizer.errors import OutboxError
 from rp_finalizer.server.rates import Rates
-from rp_finalizer.server.readiness import Watch
+from rp_finalizer.server.readiness import Sample, Watch, sample_of
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
     from rp_finalizer.entries import Entry
-    from rp_finalizer.outbox_port import Outbox
+    from rp_finalizer.outbox_port import Outbox, Statistics
     from rp_finalizer.server.access import Access
     from rp_finalizer.settings import Settings
 
@@ -29,7 +29,7 @@ class Working:
     is_running: Callable[[], bool]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Service:
     """What there is for the calls. Safe to use from several threads.
 
@@ -41,13 +41,26 @@ class Service:
     access: Access
     working: Working | None = None
     """None where only the status is served."""
-    at_start: Statistics = field(default_factory=Statistics)
-    """What had been counted when the service began."""
+    at_start: Statistics | None = None
+    """What had been counted when the service began; None until the outbox was reached for the first time."""
     rates: Rates = field(default_factory=Rates)
     watch: Watch = field(default_factory=Watch)
     """What was seen of the outbox lately, by which the service is ready or not."""
     turns: tuple[threading.Lock, ...] = field(default_factory=lambda: tuple(threading.Lock() for _ in range(64)))
     """By launch: of several who enqueue the same one at once, one is told that it is new."""
+
+    def look(self, monotonic: float, epoch: float) -> None:
+        """See how the outbox stands at a moment of either clock; done once a second by the sampler."""
+        try:
+            statistics = self.outbox.statistics()
+            at_work = bool(self.outbox.active(1))
+        except OutboxError:
+            self.watch.note(Sample(monotonic, reached=False))
+            return
+        if self.at_start is None:
+            self.at_start = statistics
+        self.rates.note(epoch, statistics)
+        self.watch.note(sample_of(monotonic, statistics, at_work=at_work))
 
     def retry(self, entry_id: str) -> Entry:
         """Make a dead letter ready again. Raises `UnknownEntryError`, `EntryStateError` and `OutboxError`."""
