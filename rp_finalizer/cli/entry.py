@@ -20,6 +20,7 @@ COMMANDS = {
     "run": "Run a test command, and finish the launch it opened, however it ended.",
     "drain": "Work off the outbox once, and say what is left.",
     "worker": "Work off the outbox until stopped.",
+    "serve": "Serve what the outbox holds, and what is done with it: an API, metrics, and a page.",
     "status": "Show what the outbox holds, or what the server says of a launch.",
     "entries": "List, show, add, retry and discard the entries of the outbox.",
     "sweep": "Find launches that were left in progress on the server, and finish them on request.",

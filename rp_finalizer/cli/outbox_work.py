@@ -50,6 +50,11 @@ class Work:
     _done: threading.Event = field(default_factory=threading.Event)
     _stopping: threading.Event = field(default_factory=threading.Event)
 
+    @property
+    def running(self) -> bool:
+        """Tell whether it takes what is due: it was not told to stop, and nothing has stopped it."""
+        return not (self._stopping.is_set() or self._done.is_set())
+
     def run(self, *, once: bool, look: Callable[[], None] = lambda: None) -> Interrupted | None:
         """Work until all is done, or a signal stops it: what runs then comes to its end, and the rest is handed back.
 

@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import time
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from math import inf
 from pathlib import Path
@@ -14,6 +15,7 @@ from typing import TYPE_CHECKING
 import click
 
 from rp_finalizer.cli.exits import DONE, interruptible
+from rp_finalizer.cli.listening import WorkerBeside, serving
 from rp_finalizer.cli.options import Common, common_options
 from rp_finalizer.cli.outbox_use import AWAY_PATIENCE, LOCK_PATIENCE, outbox_of
 from rp_finalizer.cli.outbox_work import Work, prepare
@@ -46,6 +48,7 @@ logger = logging.getLogger(__name__)
     metavar="FILE",
     help="JSON with what was done, written anew every two seconds and at the end.",
 )
+@click.option("--listen", metavar="HOST:PORT", help="Serve the status there, too: as serve does. [no]")
 @common_options
 def command(
     common: Common,
@@ -54,6 +57,7 @@ def command(
     entry_timeout: str | None,
     rate: float | None,
     metrics_file: Path | None,
+    listen: str | None,
 ) -> int:
     """Work off the outbox until stopped.
 
@@ -68,8 +72,13 @@ def command(
         chores.begin()
     if not (common.quiet or common.as_json):
         click.echo(f"working off {outbox.name}, {concurrency} at once; SIGTERM or Ctrl-C ends it", err=True)
-    interruption = work.run(once=False, look=chores.look)
-    chores.end()
+    with ExitStack() as stack:
+        if listen is not None:
+            beside = WorkerBeside(concurrency, Pace().look, lambda: work.running)
+            with interruptible():
+                stack.enter_context(serving(common, settings, listen, beside))
+        interruption = work.run(once=False, look=chores.look)
+        chores.end()
     _tell(common, chores)
     return interruption.exit_code if interruption else DONE
 

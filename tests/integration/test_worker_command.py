@@ -114,7 +114,7 @@ def test_an_outbox_that_fails_meanwhile(emulator: Emulator, owed: Owed, commands
         (["--concurrency", "0"], "--concurrency"),
         (["--metrics-file", "/nowhere/metrics.json"], "--metrics-file"),
         (["--outbox", "off"], "switched off"),
-        (["--listen", "127.0.0.1:1"], "--listen"),
+        (["--listen", "127.0.0.1"], "--listen"),
     ],
 )
 def test_wrong_usage(commands: Commands, arguments: list[str], says: str) -> None:

@@ -14,6 +14,7 @@ from rp_finalizer import Report
 from rp_finalizer.cli.entry import COMMANDS, cli
 from rp_finalizer.cli.exits import exit_code
 from rp_finalizer.outcome import Outcome
+from rp_finalizer.server.access import ADMIN_TOKEN, API_TOKEN
 from rp_finalizer.setting_sources import PREFIX
 from rp_finalizer.settings import SETTINGS, SLOTS, Setting
 from rp_finalizer.settings.kinds import seconds_of
@@ -93,7 +94,7 @@ def test_flags() -> None:
 
 def test_variables_and_ini_values() -> None:
     """Every variable and every ini value of ours that README names is read."""
-    assert in_code(rf"\b{PREFIX}\w+") <= {slot.variable for slot in SLOTS}
+    assert in_code(rf"\b{PREFIX}\w+") <= {slot.variable for slot in SLOTS} | {API_TOKEN, ADMIN_TOKEN}
     assert in_code(r"\brp_finalizer_(\w+)") <= set(OPTIONS)
 
 
