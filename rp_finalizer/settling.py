@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 FIRST_WAIT = 1.0
 """Seconds until an entry is tried again for the first time; doubled by every further failure."""
-LONGEST_FOR_ANOTHER = 30.0
+LONGEST_FOR_ANOTHER = 10.0
 """Seconds, ±20 %, that an entry waits at most whose key its worker lacks: of many workers a single one may have it."""
 
 _AWAY = frozenset({ErrorKind.UNAVAILABLE, ErrorKind.TIMEOUT})

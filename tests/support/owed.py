@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from rp_finalizer.emulator import Emulator
+    from rp_finalizer.outbox_port import Outbox
 
 REFUSED = Failure(ErrorKind.UNAVAILABLE, "503 with text/html", "when ReportPortal answers again")
 
@@ -31,15 +32,17 @@ class Owed:
 
     emulator: Emulator
     path: Path
-    outbox: SqliteOutbox
+    outbox: Outbox
 
-    def start(self, number: int = 1, *, hours_ago: float = 0.0, key: str = "demo_key", **more: Any) -> list[str]:
+    def start(
+        self, number: int = 1, *, project: str = "demo", hours_ago: float = 0.0, key: str = "demo_key", **more: Any
+    ) -> list[str]:
         """Start launches on the server, and give their uuids."""
         uuids = [str(uuid4()) for _ in range(number)]
         start = int((time.time() - hours_ago * 3600) * 1000)
         for uuid in uuids:
             answer = requests.post(
-                f"{self.emulator.url}/api/v2/demo/launch",
+                f"{self.emulator.url}/api/v2/{project}/launch",
                 json={"name": "smoke", "uuid": uuid, "startTime": start, **more},
                 headers={"Authorization": f"Bearer {key}"},
                 timeout=10,
@@ -48,7 +51,8 @@ class Owed:
         return uuids
 
     def launch(self, uuid: str, **more: Any) -> OwedLaunch:
-        return OwedLaunch(self.emulator.url, "demo", uuid, **{"end_ms": int(time.time() * 1000) + 60_000, **more})
+        told = {"project": "demo", "end_ms": int(time.time() * 1000) + 60_000, **more}
+        return OwedLaunch(self.emulator.url, uuid=uuid, **told)
 
     def add(self, *uuids: str, **more: Any) -> list[Entry]:
         return [self.outbox.add(self.launch(uuid), **more) for uuid in uuids]
