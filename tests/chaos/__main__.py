@@ -39,7 +39,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     size = replace(size.scaled(told.launches or size.launches, told.workers or size.workers), bound=told.bound)
     in_redis = told.outbox == "redis"
     if not in_redis:
-        size = size.only(HarmKind.KILL_WORKER)
+        size = size.only(HarmKind.KILL_WORKER, HarmKind.SERVER_AWAY, HarmKind.SERVER_HANGS)
     schedule = plan(random.randrange(10**6) if told.seed is None else told.seed, size)
     sys.stdout.write(f"seed {schedule.seed}: {size.launches} launches, {size.workers} workers\n\n")
     sys.stdout.flush()

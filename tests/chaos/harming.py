@@ -1,4 +1,4 @@
-"""Doing harm as it is planned: to workers, to Redis, and to the connections between them."""
+"""Doing harm as it is planned: to workers, to Redis and the connections to it, to the server."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from tests.chaos.evidence import Trouble
 from tests.chaos.schedule import HarmKind
+from tests.chaos.server_faults import AWAY, HANGS
 from tests.support.fault_modes import AnswerLost, BlackHole, Refuse, Reset, Truncate
 
 if TYPE_CHECKING:
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from tests.chaos.fleet import Fleet
     from tests.chaos.progress import Progress
     from tests.chaos.schedule import Harm
+    from tests.chaos.server import Server
     from tests.support.fault_modes import Mode
     from tests.support.fault_proxy import FaultProxy
     from tests.support.redis_server import RedisServer
@@ -44,6 +46,7 @@ class Harming:
     """Does one harm after the other. For one thread."""
 
     fleet: Fleet
+    server: Server
     shared: Shared | None
     progress: Progress
     done: Counter[HarmKind] = field(default_factory=Counter)
@@ -85,6 +88,9 @@ class Harming:
                 self._later(harm.seconds, partial(self.fleet.start, self.fleet.kill(harm.slot)))
             case HarmKind.PAUSE_WORKER:
                 self._later(harm.seconds, partial(self.fleet.go_on, self.fleet.pause(harm.slot)))
+            case HarmKind.SERVER_AWAY | HarmKind.SERVER_HANGS:
+                fault = AWAY if harm.kind is HarmKind.SERVER_AWAY else HANGS
+                self._later(harm.seconds, partial(self.server.end, self.server.begin(fault)))
             case _ if self.shared is not None:
                 felt = TRIED_EVERY + (ANSWER_WAITED_FOR if harm.kind in _SILENT else 0.0)
                 self._redis_until = time.monotonic() + harm.seconds

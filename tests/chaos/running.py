@@ -88,7 +88,7 @@ def _run(schedule: Schedule, scene: Scene, fleet: Fleet) -> Ran:
     begun = time.monotonic()
     progress = Progress(scene.watched)
     feeder = Feeder(scene.server, scene.outbox, scene.command, progress)
-    harming = Harming(fleet, scene.shared, progress)
+    harming = Harming(fleet, scene.server.another(), scene.shared, progress)
     before = [wave for wave in schedule.waves if wave.at == 0]
     for wave in before:
         feeder.feed(wave)
@@ -105,6 +105,7 @@ def _run(schedule: Schedule, scene: Scene, fleet: Fleet) -> Ran:
         feeder.abandon()
         for thread in threads:
             thread.join(PARTING)
+        harming.server.close()
     scene.problems += fleet.fallen() or fleet.end()
     scene.problems += (f"the run itself failed: {thread.error!r}" for thread in threads if thread.error is not None)
     seconds = time.monotonic() - begun

@@ -55,11 +55,25 @@ class HarmKind(StrEnum):
     REFUSE = "connections to Redis refused"
     STALL = "connections to Redis stalled"
     LOSE = "answers of Redis lost"
+    SERVER_AWAY = "outages of the server"
+    SERVER_HANGS = "times that the server hung"
 
     @property
     def to_redis(self) -> bool:
         """Tell whether Redis is away, or may be, for all workers."""
-        return self not in {HarmKind.KILL_WORKER, HarmKind.PAUSE_WORKER}
+        return self in _TO_REDIS
+
+
+_TO_REDIS = frozenset(
+    {
+        HarmKind.KILL_REDIS,
+        HarmKind.FREEZE_REDIS,
+        HarmKind.CUT,
+        HarmKind.REFUSE,
+        HarmKind.STALL,
+        HarmKind.LOSE,
+    }
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +95,8 @@ class Size:
         (HarmKind.REFUSE, 2),
         (HarmKind.STALL, 2),
         (HarmKind.LOSE, 3),
+        (HarmKind.SERVER_AWAY, 2),
+        (HarmKind.SERVER_HANGS, 1),
     )
     waves: int = 16
     """In which the launches come that are not there before."""
@@ -238,3 +254,5 @@ def _harm(chance: random.Random, size: Size, at: int, kind: HarmKind) -> Harm:
             return Harm(at, kind, chance.uniform(0.3, size.lease))
         case HarmKind.LOSE:
             return Harm(at, kind, 1.0, calls=chance.randint(3, 30))
+        case HarmKind.SERVER_AWAY | HarmKind.SERVER_HANGS:
+            return Harm(at, kind, chance.uniform(2.0, 5.0))

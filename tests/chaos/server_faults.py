@@ -35,6 +35,8 @@ FAULTS: Mapping[str, tuple[tuple[CallKind, ...], Mapping[str, Any]]] = {
     "done when nobody waits any more": (FINISHING, {"delay": _TOO_LATE}),
     "done, answered too late": (BOTH, {"delay": _TOO_LATE, "apply": True}),
 }
+AWAY = {"kind": [each.value for each in BOTH], "status": 503}
+HANGS = {"kind": [each.value for each in BOTH], "hang": True}
 LOST_BY_QUEUE, DOUBLED_BY_QUEUE = "lost by the queue", "doubled by the queue"
 
 
