@@ -31,8 +31,9 @@ if TYPE_CHECKING:
     from rp_finalizer.entries import Entry
     from tests.support.redis_server import RedisServer
 
-LEASE = 4.0
-"""Seconds; when two thirds of it are over, a guardian starts a process that renews it."""
+LEASE = 2.0
+LONGER = 6.0
+"""Seconds; when two thirds of it are over, the guardian of a run that is stopped starts a process that renews it."""
 OTHER_KEY = "the-other-projects-key"
 
 
@@ -106,13 +107,13 @@ def test_a_run_that_lives_keeps_its_launch_from_all_workers(
     """Its guardian renews the lease, also while the run itself does nothing; it finishes its launch by itself."""
     with (
         worker_elsewhere(emulator, redis_server) as worker,
-        guarded(tmp_path, emulator.url, outbox=redis_server.url, lease=LEASE) as run,
+        guarded(tmp_path, emulator.url, outbox=redis_server.url, lease=LONGER) as run,
     ):
         run.wait_for()
         run.guardian()
         run.send(signal.SIGSTOP)
         begun = only(outbox).created_at
-        until(lambda: only(outbox).updated_at > begun + LEASE, "the lease is renewed, and renewed again")
+        until(lambda: only(outbox).updated_at > begun + LONGER, "the lease is renewed, and renewed again")
         assert (only(outbox).state, finishes(emulator)) == (EntryState.OPEN, [])
         run.send(signal.SIGCONT)
         assert run.go() == 0
