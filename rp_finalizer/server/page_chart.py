@@ -57,6 +57,8 @@ class Chart:
     """Where nobody looked."""
     added: str
     """The line, as the path of an SVG."""
+    seen: bool
+    """Whether there is anything to draw."""
     sentence: str
     groups: tuple[Group, ...]
     """The latest first."""
@@ -85,6 +87,7 @@ def draw(minutes: Sequence[Minute]) -> Chart:
         failed=tuple(failed),
         unknown=_unknown(tallies),
         added="".join(path),
+        seen=any(tally is not None for tally in tallies),
         sentence=_sentence(minutes),
         groups=_groups(minutes),
     )
@@ -109,10 +112,10 @@ def _unknown(tallies: Sequence[Tally | None]) -> tuple[Box, ...]:
 
 
 def _round_up(number: int) -> int:
-    """Give the next of 2, 4, 10, 20, 40, 100 and so on: halves of these are whole."""
+    """Give the next of 2, 4, 6, 8, 10, 20, 40 and so on: halves of these are whole."""
     size = 1
     while True:
-        for factor in (2, 4, 10):
+        for factor in (2, 4, 6, 8, 10):
             if number <= factor * size:
                 return factor * size
         size *= 10

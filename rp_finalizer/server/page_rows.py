@@ -43,6 +43,7 @@ class Launch:
     uuid: str
     project: str
     server: str
+    """Empty where all rows name the same one."""
     url: str | None
     """The project's launches in the server's own pages; None where the address is not known to be safe."""
 
@@ -101,8 +102,8 @@ class WorkerRow:
     """When the entry was taken that is held longest."""
 
 
-def waiting_row(entry: Entry, position: int, now: float) -> Waiting:
-    """Tell how an entry waits, and why."""
+def waiting_row(entry: Entry, position: int, now: float, *, server: bool) -> Waiting:
+    """Tell how an entry waits, and why; `server`: on which server, too."""
     why = told(entry.last_error) if entry.last_error else ""
     if entry.state.held:
         what = "run" if entry.state is EntryState.OPEN else "lease"
@@ -110,7 +111,7 @@ def waiting_row(entry: Entry, position: int, now: float) -> Waiting:
     return Waiting(
         entry.entry_id,
         position,
-        launch_of(entry.launch),
+        launch_of(entry.launch, server=server),
         entry.priority.value,
         moment(entry.created_at, now),
         entry.attempts,
@@ -119,12 +120,12 @@ def waiting_row(entry: Entry, position: int, now: float) -> Waiting:
     )
 
 
-def at_work_row(entry: Entry, now: float) -> AtWork:
-    """Tell who works on an entry."""
+def at_work_row(entry: Entry, now: float, *, server: bool) -> AtWork:
+    """Tell who works on an entry; `server` as above."""
     since = entry.held_since
     return AtWork(
         entry.entry_id,
-        launch_of(entry.launch),
+        launch_of(entry.launch, server=server),
         holder(entry.lease_owner or ""),
         None if since is None else moment(since, now),
         entry.attempts,
@@ -132,14 +133,14 @@ def at_work_row(entry: Entry, now: float) -> AtWork:
     )
 
 
-def dead_row(entry: Entry, now: float) -> DeadLetter:
-    """Tell why an entry was given up."""
+def dead_row(entry: Entry, now: float, *, server: bool) -> DeadLetter:
+    """Tell why an entry was given up; `server` as above."""
     reason = short(entry.reason or "given up")
     error = entry.last_error
     said = error is None or short(error.message) in reason
     return DeadLetter(
         entry.entry_id,
-        launch_of(entry.launch),
+        launch_of(entry.launch, server=server),
         moment(entry.updated_at, now),
         entry.attempts,
         reason,
@@ -160,12 +161,12 @@ def worker_rows(active: Sequence[Entry], now: float) -> list[WorkerRow]:
     ]
 
 
-def launch_of(launch: OwedLaunch) -> Launch:
+def launch_of(launch: OwedLaunch, *, server: bool) -> Launch:
     """Name a launch, and link to its server where that is safe."""
     return Launch(
         _name(launch.uuid),
         _name(launch.project),
-        _name(launch.endpoint),
+        _name(launch.endpoint) if server else "",
         launches_page(launch.endpoint, launch.project),
     )
 

@@ -68,7 +68,8 @@ def _away(picture: Picture) -> Verdict | None:
         return None
     away = picture.away
     sentence = f"The outbox cannot be reached: {short(away.reason)}."
-    return Verdict(Mood.BAD, sentence, f"{short(away.mend)}. Nothing is lost: workers go on when it is back.")
+    mend = short(away.mend)
+    return Verdict(Mood.BAD, sentence, f"{mend[:1].upper()}{mend[1:]}. Nothing is lost: workers go on when it is back.")
 
 
 def _nobody_works(picture: Picture) -> Verdict | None:
@@ -94,6 +95,11 @@ def _unanswered(picture: Picture) -> Verdict | None:
     """Tell of servers that say nothing: what is put off for that is tried again as long as it takes."""
     silent = [entry for entry in picture.waiting if entry.misses and _unavailable(entry)]
     if not silent:
+        return None
+    owing = {entry.launch.endpoint for entry in picture.waiting}
+    recent = [minute.tally for minute in picture.minutes[-_RECENT:] if minute.tally is not None]
+    # Where one of several is silent, what was finished may have been on another.
+    if len(owing) == 1 and any(tally.finished for tally in recent):
         return None
     servers = sorted({entry.launch.endpoint for entry in silent})
     others = f" and {counted(len(servers) - 1, 'other', 'others')}" if len(servers) > 1 else ""

@@ -71,6 +71,8 @@ def view_of(picture: Picture, working: Working | None) -> View:
     latency, success = statistics.percentiles, statistics.success_rate
     ready, leased, dead = (picture.count(state) for state in (EntryState.READY, EntryState.LEASED, EntryState.DEAD))
     shown = picture.waiting[:SHOWN]
+    rows = [*shown, *picture.active[:SHOWN], *picture.dead[:SHOWN]]
+    server = len({entry.launch.endpoint for entry in rows}) > 1
     # What a holder let go of waits, too, beside what is ready.
     number = max(len(shown), ready + sum(1 for entry in shown if entry.state.held))
     return View(
@@ -83,12 +85,12 @@ def view_of(picture: Picture, working: Working | None) -> View:
         workers=worker_rows(picture.active, now),
         workers_more=max(0, leased - len(picture.active)) if len(picture.active) >= SHOWN else 0,
         here=_here(working),
-        waiting=[waiting_row(entry, position, now) for position, entry in enumerate(shown, start=1)],
+        waiting=[waiting_row(entry, position, now, server=server) for position, entry in enumerate(shown, start=1)],
         waiting_number=ready,
         waiting_more=number - len(shown),
-        active=[at_work_row(entry, now) for entry in picture.active[:SHOWN]],
+        active=[at_work_row(entry, now, server=server) for entry in picture.active[:SHOWN]],
         active_more=max(0, len(picture.active) - SHOWN),
-        dead=[dead_row(entry, now) for entry in picture.dead[:SHOWN]],
+        dead=[dead_row(entry, now, server=server) for entry in picture.dead[:SHOWN]],
         dead_number=dead,
         dead_more=max(0, dead - SHOWN),
         chart=draw(picture.minutes),
@@ -106,7 +108,7 @@ def seconds(value: float) -> str:
 
 
 def _counts(picture: Picture) -> str:
-    if picture.away is not None:
+    if picture.away is not None or not picture.statistics.owed:
         return ""
     ready, leased = picture.count(EntryState.READY), picture.count(EntryState.LEASED)
     opened = picture.count(EntryState.OPEN)

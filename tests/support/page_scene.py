@@ -50,9 +50,20 @@ class SceneOutbox(MemoryOutbox):
         self._random = random.Random(20)
 
     def statistics(self) -> Statistics:
+        self._reach()
+        return super().statistics()
+
+    def retry(self, entry_id: str) -> Entry:
+        self._reach()
+        return super().retry(entry_id)
+
+    def clear(self) -> int:
+        self._reach()
+        return super().clear()
+
+    def _reach(self) -> None:
         if self.away:
             raise OutboxError("redis://fleet.example.com:6379/0", "connection refused", "start Redis")
-        return super().statistics()
 
     def uuid(self) -> str:
         return str(UUID(int=self._random.getrandbits(128), version=4))
@@ -94,41 +105,77 @@ class SceneOutbox(MemoryOutbox):
             self.complete(taken.entry_id, taken.lease_token, Report(Outcome.FINISHED, seconds=seconds))
 
 
+class Hour:
+    """An hour of a fleet at its work, made from its beginning to its end."""
+
+    def __init__(self) -> None:
+        self.outbox = SceneOutbox()
+        self.rates = Rates()
+        self.chance = random.Random(6)
+        self._now = time.time()
+
+    def at(self, seconds_ago: float) -> None:
+        """Go on at that time, and note what was counted until then."""
+        self.outbox.back = seconds_ago + time.time() - self._now
+        self.rates.note(self._now - seconds_ago, self.outbox.statistics())
+
+    def work(self, most: int = 100) -> None:
+        """Finish what is due."""
+        for _ in range(min(most, self.outbox.statistics().due)):
+            self.outbox.work(self.chance.lognormvariate(-0.6, 0.7))
+
+
 def busy() -> tuple[SceneOutbox, Rates]:
     """Give a fleet at its work, after an hour of it."""
-    outbox, rates, chance = SceneOutbox(), Rates(), random.Random(6)
-    for minute in range(59, 0, -1):
-        outbox.back = minute * 60.0
-        rates.note(time.time() - outbox.back, outbox.statistics())
-        wave = 9 if 35 <= minute <= 44 else 3
-        outbox.owe(chance.randint(wave // 3, wave + 3))
-        for _ in range(chance.randint(3, 9)):
-            outbox.work(chance.lognormvariate(-0.6, 0.7))
-        if chance.random() < 0.2 or 33 <= minute <= 36:
-            outbox.put_off_one(20.0, spent=True)
-    while outbox.statistics().due:
-        outbox.work(0.4)
-    outbox.back = 2400.0
-    outbox.bury("the server refuses for good: 403: You do not have enough permissions. Access is denied.", FORBIDDEN)
-    outbox.back = 90.0
-    for entry, worker in zip(outbox.owe(6), (0, 0, 0, 1, 1, 2), strict=True):
-        outbox.back = 4.0 + worker
-        outbox.take(entry.entry_id, WORKERS[worker], 60.0)
-    for number in range(3):
-        outbox.back = 1100.0 * number + 40
-        outbox.open(OwedLaunch(SERVER, "checkout", outbox.uuid()), f"run@ci-runner-0{number}:6f0c:1:55:1", 7200.0)
-    outbox.back = 25.0
-    outbox.owe(1, priority=Priority.CRITICAL, project="payments")
-    outbox.owe(2, priority=Priority.HIGH)
-    outbox.owe(5)
+    hour = Hour()
+    _past(hour)
+    _present(hour)
+    return hour.outbox, hour.rates
+
+
+def _past(hour: Hour) -> None:
+    outbox, chance = hour.outbox, hour.chance
+    for minute in range(59, 4, -1):
+        hour.at(minute * 60.0)
+        usual = 16 if 35 <= minute <= 41 else 6
+        outbox.owe(chance.randint(usual - 3, usual + 3))
+        hour.work(chance.randint(7, 11))
+        if minute in {33, 34, 35, 36}:
+            for _ in range(chance.randint(1, 4)):
+                outbox.put_off_one(20.0, spent=True)
+        if minute == 40:
+            outbox.bury(f"the server refuses for good: {FORBIDDEN.message}", FORBIDDEN)
+        if minute in {37, 19, 8}:
+            outbox.open(OwedLaunch(SERVER, "checkout", outbox.uuid()), f"run@ci-runner-09:6f0c:1:{minute}:1", 7200.0)
+    hour.at(250.0)
+    hour.work()
+
+
+def _present(hour: Hour) -> None:
+    outbox = hour.outbox
+    outbox.owe(2, delay=500.0)
+    outbox.put_off_one(330.0)
+    for seconds_ago in (190.0, 130.0, 70.0):
+        hour.at(seconds_ago)
+        outbox.owe(6)
+        hour.work()
+    hour.at(41.0)
+    outbox.owe(6)
+    hour.at(6.0)
+    for due, worker in zip(outbox.queue(), (0, 0, 0, 1, 1, 2), strict=True):
+        outbox.take(due.entry_id, WORKERS[worker], 60.0)
+    outbox.back += 31.0
     outbox.owe(1, priority=Priority.LOW)
-    outbox.owe(2, delay=300.0)
-    outbox.put_off_one(
-        45.0, Failure(ErrorKind.UNKNOWN_LAUNCH, "404: 4041 Launch not found", "it may still wait"), spent=True
-    )
+    outbox.owe(2)
+    outbox.back -= 19.0
+    outbox.owe(3)
+    outbox.owe(2, priority=Priority.HIGH)
+    missing = Failure(ErrorKind.UNKNOWN_LAUNCH, "404: 4041 Launch not found", "its start may still wait")
+    hour.at(3.0)
+    outbox.put_off_one(45.0, missing, spent=True)
+    outbox.owe(1, priority=Priority.CRITICAL, project="payments")
+    hour.at(0.0)
     outbox.back = 0.0
-    rates.note(time.time(), outbox.statistics())
-    return outbox, rates
 
 
 def service_of(outbox: SceneOutbox, rates: Rates | None = None, *, access: Access = TOKENS) -> Service:
