@@ -4,31 +4,22 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from contextlib import suppress
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from rp_finalizer.entries import Entry, EntryState, OwedLaunch, Priority
-from rp_finalizer.errors import EntryStateError, OutboxError, UnknownEntryError
-from rp_finalizer.outbox.counting import (
-    ADDED,
-    DEAD,
-    RECOVERED,
-    Counted,
-    completion,
-    death,
-    postponement,
-    statistics,
-)
+from rp_finalizer.errors import OutboxError, UnknownEntryError
+from rp_finalizer.outbox.counting import ADDED, DEAD, RECOVERED, Counted, statistics
+from rp_finalizer.outbox.steps import Steps
 from rp_finalizer.outbox_port import CLEARED, Statistics
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
 
-    from rp_finalizer.report import Failure, Report
+    from rp_finalizer.outbox.steps import Change
 
 
-class MemoryOutbox:
+class MemoryOutbox(Steps):
     """`Outbox` over a dictionary."""
 
     name = "memory:"
@@ -64,55 +55,6 @@ class MemoryOutbox:
             due = self._due(now)[:limit]
             self._counters.update(RECOVERED for each in due if each.state.held)
             return [self._keep(each.claimed(owner, lease, now)) for each in due]
-
-    def take(self, entry_id: str, owner: str, lease: float, *, instead_of: str | None = None) -> Entry:
-        """Take this very entry."""
-
-        def taken(entry: Entry, now: float) -> Entry:
-            claimed = entry.claimed(owner, lease, now, early=True, instead_of=instead_of)
-            self._counters[RECOVERED] += entry.state.held
-            return claimed
-
-        return self._change(entry_id, taken)
-
-    def take_all(self, wanted: Sequence[tuple[str, str | None]], owner: str, lease: float) -> list[Entry]:
-        """Take these very entries."""
-        entries: list[Entry] = []
-        for entry_id, dead in wanted:
-            with suppress(EntryStateError, UnknownEntryError):
-                entries.append(self.take(entry_id, owner, lease, instead_of=dead))
-        return entries
-
-    def renew(self, entry_id: str, token: int, lease: float) -> None:
-        """Hold an entry longer."""
-        self._change(entry_id, lambda entry, now: entry.renewed(token, lease, now))
-
-    def complete(self, entry_id: str, token: int, report: Report) -> None:
-        """Put an entry away as finished."""
-        self._change(entry_id, lambda entry, now: entry.completed(token, report, now), completion(report))
-
-    def put_off(
-        self,
-        entry_id: str,
-        token: int,
-        error: Failure | None,
-        wait: float,
-        *,
-        spent: bool = True,
-        launch: OwedLaunch | None = None,
-    ) -> None:
-        """Give an entry back."""
-        self._change(
-            entry_id,
-            lambda entry, now: entry.put_off(token, error, wait, now, spent=spent, launch=launch),
-            postponement(error),
-        )
-
-    def give_up(
-        self, entry_id: str, token: int, error: Failure | None, reason: str, *, launch: OwedLaunch | None = None
-    ) -> None:
-        """Make an entry a dead letter."""
-        self._change(entry_id, lambda entry, now: entry.died(token, error, reason, now, launch=launch), death(error))
 
     def overdue(self, limit: int = 100) -> list[Entry]:
         """Give what runs let the lease run out of."""
@@ -154,14 +96,6 @@ class MemoryOutbox:
         with self._lock:
             fitting = (each for each in self._entries.values() if state in {None, each.state})
             return sorted((each for each in fitting if each.entry_id > after), key=lambda each: each.entry_id)[:limit]
-
-    def retry(self, entry_id: str) -> Entry:
-        """Make a dead letter ready again."""
-        return self._change(entry_id, lambda entry, now: entry.revived(now))
-
-    def discard(self, entry_id: str, reason: str) -> Entry:
-        """Make an owed entry a dead letter."""
-        return self._change(entry_id, lambda entry, now: entry.discarded(reason, now), [DEAD])
 
     def clear(self) -> int:
         """Make all that is ready dead letters."""
@@ -224,10 +158,14 @@ class MemoryOutbox:
         self._ids[entry.launch.key] = entry.entry_id
         return entry
 
-    def _change(self, entry_id: str, change: Callable[[Entry, float], Entry], counted: Iterable[Counted] = ()) -> Entry:
+    def _change(
+        self, entry_id: str, change: Change, counted: Sequence[Counted] = (), if_held: Sequence[Counted] = ()
+    ) -> Entry:
         with self._lock:
-            changed = self._keep(change(self._named(entry_id), self._clock()))
+            entry = self._named(entry_id)
+            changed = self._keep(change(entry, self._clock()))
             self._counters.update(counted)
+            self._counters.update(if_held if entry.state.held else ())
             return changed
 
     def _named(self, entry_id: str) -> Entry:

@@ -1,17 +1,24 @@
-"""An entry as a hash of Redis, both ways: fields for what the script looks at or changes, and a body for all else."""
+"""An entry as the scripts of the outbox in Redis give and take it."""
 
 from __future__ import annotations
 
 import json
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from rp_finalizer.entries import LONGEST_HISTORY, Entry
-from rp_finalizer.outbox.rows import changing, entry_of, report_text
+from rp_finalizer.entries import LONGEST_HISTORY, Entry, EntryState, Event, Priority
+from rp_finalizer.outbox.json_forms import (
+    failure_of,
+    failure_values,
+    launch_of,
+    launch_values,
+    report_of,
+    report_text,
+)
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
-_HELD = frozenset({"open", "leased"})
+_PRIORITIES = tuple(Priority)
 
 
 class Known(NamedTuple):
@@ -22,83 +29,66 @@ class Known(NamedTuple):
     """Changes with every write: the fence."""
 
 
-def known_of(flat: Sequence[str]) -> Known | None:
-    """Read the answer to HGETALL; None where there is no entry."""
-    if not flat:
-        return None
-    fields = dict(zip(flat[::2], flat[1::2], strict=True))
-    body = json.loads(fields["body"])
-    entry_id, created_at, alive_at, misses, generation, reason, launch, history, last_error, report = body
-    visible_at = float(fields["visible_at"])
-    row = (
-        entry_id,
-        created_at,
-        fields["state"],
-        int(fields["rank"]),
-        visible_at,
-        float(fields["updated_at"]),
-        alive_at,
-        int(fields["attempts"]),
-        misses,
-        generation,
-        int(fields["lease_token"]),
-        fields["lease_owner"] or None,
-        visible_at if fields["state"] in _HELD else None,
-        reason,
-        launch,
-        _joined(history, fields["claims"]),
-        last_error,
-        report,
+def known_of(values: Sequence[Any]) -> Known:
+    """Read an entry as scripts give it."""
+    entry_id, version, state, rank, visible_at, updated_at, owner, token, attempts, facts, launch, history, report = (
+        values
     )
-    entry = entry_of(row)
-    if len(entry.history) > LONGEST_HISTORY:
-        # Claims only add to it.
-        object.__setattr__(entry, "history", entry.history[-LONGEST_HISTORY:])
-    return Known(entry, fields["version"])
-
-
-def values_of(entry: Entry, version: str) -> list[Any]:
-    """Give the version and the other values that the script writes, in the order in which it expects them."""
-    (
-        state,
-        rank,
-        visible_at,
-        updated_at,
-        alive_at,
+    created_at, alive_at, misses, generation, reason, last_error = facts
+    visible_at = float(visible_at)
+    entry_state = EntryState(state)
+    entry = Entry(
+        entry_id,
+        launch_of(launch),
+        created_at,
+        float(updated_at),
+        entry_state,
+        _PRIORITIES[rank],
         attempts,
         misses,
-        generation,
-        token,
+        visible_at,
         owner,
-        _,
-        reason,
-        launch,
-        history,
-        last_error,
-    ) = changing(entry)
-    report = None if entry.report is None else report_text(entry.report)
-    body = (
-        entry.entry_id,
-        entry.created_at,
+        token,
+        visible_at if entry_state.held else None,
         alive_at,
-        misses,
         generation,
+        failure_of(last_error),
         reason,
-        launch,
-        history,
-        last_error,
-        report,
+        report_of(report),
+        # Claims only add to it.
+        tuple([Event(*each) for each in history[-LONGEST_HISTORY:]]),
     )
+    return Known(entry, version)
+
+
+def new_values(entry: Entry, version: str) -> list[str]:
+    """Give what `add` writes, in its order."""
     return [
         version,
-        state,
-        rank,
-        repr(visible_at),
-        repr(updated_at),
-        owner or "",
-        token,
-        attempts,
-        json.dumps(body),
+        entry.state.value,
+        str(entry.priority.rank),
+        *_times(entry),
+        *_holder(entry),
+        _facts(entry),
+        _launch(entry),
+        _events(entry.history),
+    ]
+
+
+def changed_values(before: Entry, entry: Entry, version: str) -> list[str]:
+    """Give what `change` writes, in its order: of what is long only what has changed."""
+    added, history = _added(before, entry)
+    report = "" if entry.report is before.report else "null" if entry.report is None else report_text(entry.report)
+    return [
+        version,
+        entry.state.value,
+        *_times(entry),
+        *_holder(entry),
+        "" if _rare(entry) == _rare(before) else _facts(entry),
+        "" if entry.launch is before.launch else _launch(entry),
+        report,
+        added,
+        history,
     ]
 
 
@@ -107,8 +97,36 @@ def target_of(entry: Entry) -> str:
     return f"{entry.launch.endpoint}#{entry.launch.project}"
 
 
-def _joined(history: str, claims: str) -> str:
-    """Add to a history, as JSON, what claims have added since that was written."""
-    if not claims:
-        return history
-    return f"[{claims}]" if history == "[]" else f"{history[:-1]}, {claims}]"
+def _times(entry: Entry) -> tuple[str, str]:
+    return repr(float(entry.visible_at)), repr(float(entry.updated_at))
+
+
+def _holder(entry: Entry) -> tuple[str, str, str]:
+    return entry.lease_owner or "", str(entry.lease_token), str(entry.attempts)
+
+
+def _rare(entry: Entry) -> tuple[Any, ...]:
+    return entry.created_at, entry.alive_at, entry.misses, entry.generation, entry.reason, entry.last_error
+
+
+def _facts(entry: Entry) -> str:
+    *values, last_error = _rare(entry)
+    return json.dumps([*values, failure_values(last_error)])
+
+
+def _launch(entry: Entry) -> str:
+    return json.dumps(launch_values(entry.launch))
+
+
+def _events(events: Sequence[Event]) -> str:
+    """Give events as the inside of a JSON list."""
+    return json.dumps([(each.at, each.what, each.detail) for each in events])[1:-1]
+
+
+def _added(before: Entry, entry: Entry) -> tuple[str, str]:
+    """Give what is added to the history, and the whole of it, where something has fallen out."""
+    if entry.history is before.history:
+        return "", ""
+    if len(entry.history) == len(before.history) + 1:
+        return _events(entry.history[-1:]), ""
+    return "", _events(entry.history)

@@ -6,17 +6,15 @@ What queries look for, and what every step changes, are columns; what only belon
 from __future__ import annotations
 
 import json
-from dataclasses import fields
-from functools import cache
 from typing import TYPE_CHECKING, Any
 
-from rp_finalizer.entries import Entry, EntryState, Event, OwedLaunch, Priority
-from rp_finalizer.finish import Attribute
-from rp_finalizer.outcome import ErrorKind
-from rp_finalizer.report import SCHEMA, Failure, Report
+from rp_finalizer.entries import Entry, EntryState, Event, Priority
+from rp_finalizer.outbox.json_forms import failure_of, failure_values, launch_of, launch_values, report_of
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+
+    from rp_finalizer.entries import OwedLaunch
 
 _NAMES = ("entry_id", "key", "created_at")
 """Columns that stay as they are."""
@@ -94,7 +92,7 @@ def entry_of(row: Sequence[Any]) -> Entry:
     ) = row
     return Entry(
         entry_id,
-        _launch_of(launch),
+        launch_of(json.loads(launch)),
         created_at,
         updated_at,
         state=EntryState(state),
@@ -107,9 +105,9 @@ def entry_of(row: Sequence[Any]) -> Entry:
         lease_until=lease_until,
         alive_at=alive_at,
         generation=generation,
-        last_error=None if last_error is None else _failure_of(last_error),
+        last_error=failure_of(_read(last_error)),
         reason=reason,
-        report=None if report is None else Report.from_dict(json.loads(report)),
+        report=report_of(_read(report)),
         history=tuple(Event(*each) for each in json.loads(history)),
     )
 
@@ -130,39 +128,11 @@ def changing(entry: Entry) -> tuple[Any, ...]:
         entry.lease_owner,
         entry.lease_until,
         entry.reason,
-        _launch_text(entry.launch),
+        json.dumps(launch_values(entry.launch)),
         json.dumps([(each.at, each.what, each.detail) for each in entry.history]),
-        None if error is None else json.dumps([error.kind, error.message, error.hint, error.status, error.code]),
+        None if error is None else json.dumps(failure_values(error)),
     )
 
 
-def report_text(report: Report) -> str:
-    """Give the report's JSON form, as `to_dict` does in ten times as long; only that nothing is rounded."""
-    return json.dumps({"schema": SCHEMA, **_members(report)}, default=_members)
-
-
-def _members(value: Any) -> dict[str, Any]:
-    kind: type = type(value)
-    return {name: getattr(value, name) for name in _names(kind)}
-
-
-@cache
-def _names(kind: type) -> tuple[str, ...]:
-    return tuple(each.name for each in fields(kind))
-
-
-def _launch_text(launch: OwedLaunch) -> str:
-    attributes = [(each.key, each.value, each.system) for each in launch.attributes]
-    names = (launch.endpoint, launch.project, launch.uuid)
-    return json.dumps([*names, launch.end_ms, launch.status, launch.description, attributes])
-
-
-def _launch_of(text: str) -> OwedLaunch:
-    endpoint, project, uuid, end_ms, status, description, attributes = json.loads(text)
-    told = tuple(Attribute(key, value, system=system) for key, value, system in attributes)
-    return OwedLaunch(endpoint, project, uuid, end_ms, status, description, told)
-
-
-def _failure_of(text: str) -> Failure:
-    kind, message, hint, status, code = json.loads(text)
-    return Failure(ErrorKind(kind), message, hint, status=status, code=code)
+def _read(text: str | None) -> Any:
+    return None if text is None else json.loads(text)

@@ -13,20 +13,21 @@ from uuid import uuid4
 
 from rp_finalizer.entries import Entry, EntryState, OwedLaunch, Priority
 from rp_finalizer.errors import EntryStateError, OutboxError, UnknownEntryError
-from rp_finalizer.outbox.counting import DEAD, RECOVERED, Counted, completion, death, postponement, statistics
+from rp_finalizer.outbox.counting import DEAD, RECOVERED, Counted, statistics
 from rp_finalizer.outbox.database import Database
 from rp_finalizer.outbox.database_file import DatabaseFile
 from rp_finalizer.outbox.joint_writes import JointWrites
 from rp_finalizer.outbox.memory import full
+from rp_finalizer.outbox.steps import Steps
 from rp_finalizer.outbox.table import Table
 from rp_finalizer.outbox_port import CLEARED, Statistics
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Callable, Iterable, Sequence
+    from collections.abc import Callable, Sequence
     from pathlib import Path
 
-    from rp_finalizer.report import Failure, Report
+    from rp_finalizer.outbox.steps import Change
 
 _AT_ONCE = 500
 """Entries that one transaction changes at most, so that nobody waits long for its end."""
@@ -34,7 +35,7 @@ _AT_ONCE = 500
 _T = TypeVar("_T")
 
 
-class SqliteOutbox:
+class SqliteOutbox(Steps):
     """`Outbox` over one SQLite file. `patience` is how many seconds a lock held by others is waited for."""
 
     def __init__(
@@ -87,54 +88,6 @@ class SqliteOutbox:
 
         return self._transaction(work)
 
-    def take(self, entry_id: str, owner: str, lease: float, *, instead_of: str | None = None) -> Entry:
-        """Take this very entry."""
-        return self._transaction(lambda table: _take(table, entry_id, owner, lease, instead_of))
-
-    def take_all(self, wanted: Sequence[tuple[str, str | None]], owner: str, lease: float) -> list[Entry]:
-        """Take these very entries."""
-
-        def work(table: Table) -> list[Entry]:
-            entries: list[Entry] = []
-            for entry_id, dead in wanted:
-                # Both are known before anything is written.
-                with suppress(EntryStateError, UnknownEntryError):
-                    entries.append(_take(table, entry_id, owner, lease, dead))
-            return entries
-
-        return self._transaction(work)
-
-    def renew(self, entry_id: str, token: int, lease: float) -> None:
-        """Hold an entry longer."""
-        self._change(entry_id, lambda entry, now: entry.renewed(token, lease, now))
-
-    def complete(self, entry_id: str, token: int, report: Report) -> None:
-        """Put an entry away as finished."""
-        self._change(entry_id, lambda entry, now: entry.completed(token, report, now), completion(report))
-
-    def put_off(
-        self,
-        entry_id: str,
-        token: int,
-        error: Failure | None,
-        wait: float,
-        *,
-        spent: bool = True,
-        launch: OwedLaunch | None = None,
-    ) -> None:
-        """Give an entry back."""
-        self._change(
-            entry_id,
-            lambda entry, now: entry.put_off(token, error, wait, now, spent=spent, launch=launch),
-            postponement(error),
-        )
-
-    def give_up(
-        self, entry_id: str, token: int, error: Failure | None, reason: str, *, launch: OwedLaunch | None = None
-    ) -> None:
-        """Make an entry a dead letter."""
-        self._change(entry_id, lambda entry, now: entry.died(token, error, reason, now, launch=launch), death(error))
-
     def overdue(self, limit: int = 100) -> list[Entry]:
         """Give what runs let the lease run out of."""
         return self._read(lambda table: table.overdue(limit))
@@ -169,14 +122,6 @@ class SqliteOutbox:
     def entries(self, state: EntryState | None = None, *, limit: int = 100, after: str = "") -> list[Entry]:
         """Give a page of entries by their ids."""
         return self._read(lambda table: table.page(state, limit, after))
-
-    def retry(self, entry_id: str) -> Entry:
-        """Make a dead letter ready again."""
-        return self._change(entry_id, lambda entry, now: entry.revived(now))
-
-    def discard(self, entry_id: str, reason: str) -> Entry:
-        """Make an owed entry a dead letter."""
-        return self._change(entry_id, lambda entry, now: entry.discarded(reason, now), [DEAD])
 
     def clear(self) -> int:
         """Make all that is ready dead letters."""
@@ -238,17 +183,27 @@ class SqliteOutbox:
         if table.owed() >= self._size:
             raise OutboxError(self.name, *full(self._size))
 
-    def _change(self, entry_id: str, change: Callable[[Entry, float], Entry], counted: Iterable[Counted] = ()) -> Entry:
-        def work(table: Table) -> Entry:
-            changed = table.update(change(table.named(entry_id), table.now))
-            table.count(counted)
-            return changed
+    def _change(
+        self, entry_id: str, change: Change, counted: Sequence[Counted] = (), if_held: Sequence[Counted] = ()
+    ) -> Entry:
+        return self._transaction(lambda table: _changed(table, entry_id, change, counted, if_held))
+
+    def _change_all(self, wanted: Sequence[tuple[str, Change]], if_held: Sequence[Counted] = ()) -> list[Entry]:
+        def work(table: Table) -> list[Entry]:
+            entries: list[Entry] = []
+            for entry_id, change in wanted:
+                # Both are known before anything is written.
+                with suppress(EntryStateError, UnknownEntryError):
+                    entries.append(_changed(table, entry_id, change, (), if_held))
+            return entries
 
         return self._transaction(work)
 
 
-def _take(table: Table, entry_id: str, owner: str, lease: float, dead: str | None) -> Entry:
+def _changed(
+    table: Table, entry_id: str, change: Change, counted: Sequence[Counted], if_held: Sequence[Counted]
+) -> Entry:
     entry = table.named(entry_id)
-    taken = entry.claimed(owner, lease, table.now, early=True, instead_of=dead)
-    table.count([RECOVERED] if entry.state.held else [])
-    return table.update(taken)
+    changed = change(entry, table.now)
+    table.count([*counted, *(if_held if entry.state.held else ())])
+    return table.update(changed)

@@ -9,17 +9,8 @@ from rp_finalizer.entries import EntryState
 from rp_finalizer.errors import UnknownEntryError
 from rp_finalizer.outbox import selection
 from rp_finalizer.outbox.counting import ADDED, Counted
-from rp_finalizer.outbox.rows import (
-    COLUMNS,
-    INSERT,
-    UPDATE,
-    entry_of,
-    inserted,
-    key_of,
-    launch_keys,
-    report_text,
-    updated,
-)
+from rp_finalizer.outbox.json_forms import report_text
+from rp_finalizer.outbox.rows import COLUMNS, INSERT, UPDATE, entry_of, inserted, key_of, launch_keys, updated
 
 if TYPE_CHECKING:
     import sqlite3

@@ -20,6 +20,7 @@ from rp_finalizer.emulator import Emulator, Fault
 from rp_finalizer.entries import EntryState, OwedLaunch
 from rp_finalizer.errors import EntryStateError, LeaseLostError, OutboxError, UnknownEntryError
 from rp_finalizer.outbox.redis import RedisOutbox
+from rp_finalizer.outbox.redis_scripts import script
 from rp_finalizer.outbox.sqlite import SqliteOutbox
 from rp_finalizer.outbox_wiring import path_of
 from rp_finalizer.outcome import Outcome
@@ -38,7 +39,7 @@ LEASE = 60.0
 DONE = Report(Outcome.FINISHED)
 LONG = 30.0
 """Seconds in which what is waited for must have happened."""
-STREAM = "{rp-finalizer}:due:2"
+STREAM = "{rp-finalizer}:stream:2"
 
 
 @pytest.fixture
@@ -114,31 +115,31 @@ def test_a_flushed_server_is_an_empty_outbox(redis_server: RedisServer, outbox: 
     assert outbox.statistics().owed == 0
 
 
-@pytest.mark.parametrize("step", ["write", "claim"])
+@pytest.mark.parametrize("step", ["add", "claim", "change"])
 def test_a_call_whose_answer_is_lost_is_done_once(
     redis_server: RedisServer, opening: Callable[..., RedisOutbox], step: str
 ) -> None:
     """The connection is cut when the server has done it: it is not done again, and whoever called has its result."""
+    called = script(step).digest
     with RedisRelay(redis_server.port) as relay:
         outbox = opening(relay.url)
-        outbox.add(launch(1))
-        outbox.add(launch(2))
-        if step == "write":
-            relay.lose_answer("\nwrite\r")
-        added = outbox.add(launch(3))
-        relay.lose_answer(f"\n{step}\r")
+        for number in range(1, 4):
+            outbox.add(launch(number))
+        relay.lose_answer(called)
+        added = outbox.add(launch(4))
         claimed = outbox.claim("worker", 2, LEASE)
+        outbox.renew(claimed[0].entry_id, claimed[0].lease_token, LEASE)
         for entry in claimed:
-            relay.lose_answer(f"\n{step}\r")
             outbox.complete(entry.entry_id, entry.lease_token, DONE)
-        assert relay.lost == {"write": 3, "claim": 1}[step]
+            relay.lose_answer(called)
+        assert relay.lost == {"add": 1, "claim": 1, "change": 2}[step]
         assert [UUID(each.launch.uuid).int for each in claimed] == [1, 2]
         assert {each.attempts for each in claimed} == {1}
         held = outbox.statistics()
-    assert (held.counters["added"], held.counters["completed"], held.counters["recovered"]) == (3, 2, 0)
-    assert held.by_state == {EntryState.DONE: 2, EntryState.READY: 1}
+    assert (held.counters["added"], held.counters["completed"], held.counters["recovered"]) == (4, 2, 0)
+    assert held.by_state == {EntryState.DONE: 2, EntryState.READY: 2}
     assert outbox.name.endswith(f":{relay.port}/0")
-    assert added.launch == launch(3)
+    assert added.launch == launch(4)
 
 
 def test_a_lost_group_costs_nobody_what_he_holds(redis_server: RedisServer, outbox: RedisOutbox) -> None:
@@ -274,6 +275,7 @@ def test_a_worker_outlives_its_redis(emulator: Emulator, tmp_path: Path, opening
 CLAIMING = """
 import os, sys
 from rp_finalizer.outbox.redis import RedisOutbox
+from rp_finalizer.outbox.redis_scripts import script
 outbox = RedisOutbox(sys.argv[1])
 assert len(outbox.claim("killed", 3, float(sys.argv[2]))) == 3
 print(flush=True)
@@ -305,6 +307,7 @@ def test_what_a_killed_worker_held_is_at_work_again_within_its_lease_and_a_secon
 WORKING = """
 import sys
 from rp_finalizer.outbox.redis import RedisOutbox
+from rp_finalizer.outbox.redis_scripts import script
 from rp_finalizer.outcome import Outcome
 from rp_finalizer.report import Report
 outbox = RedisOutbox(sys.argv[1])
@@ -336,7 +339,7 @@ def test_several_workers_share_no_entry(redis_server: RedisServer, outbox: Redis
     assert sorted(done) == [str(UUID(int=each)) for each in range(number)]
     held = outbox.statistics()
     assert (held.owed, held.counters["completed"], held.counters["recovered"]) == (0, number, 0)
-    assert redis_server.do("KEYS", "*:waiting:*") == redis_server.do("KEYS", "*:runs") == []
+    assert redis_server.do("KEYS", "*:waiting") == redis_server.do("KEYS", "*:due") == []
 
 
 def test_a_run_whose_redis_is_away_is_kept_on_its_own_disk(away: str) -> None:

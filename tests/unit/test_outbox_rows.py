@@ -14,7 +14,7 @@ import pytest
 from rp_finalizer.entries import EntryState, OwedLaunch
 from rp_finalizer.errors import OutboxError
 from rp_finalizer.launch import LaunchStatus
-from rp_finalizer.outbox.rows import report_text
+from rp_finalizer.outbox.json_forms import report_text
 from rp_finalizer.outbox.sqlite import SqliteOutbox
 from rp_finalizer.outcome import ErrorKind, Outcome, Source, Step, StepResult, Verdict
 from rp_finalizer.report import Considered, Count, Failure, Report, ReportedLaunch, StepRecord

@@ -1,0 +1,63 @@
+"""What belongs to an entry, but is never looked for, as values that JSON has, both ways."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import fields
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from rp_finalizer.entries import OwedLaunch
+from rp_finalizer.finish import Attribute
+from rp_finalizer.outcome import ErrorKind
+from rp_finalizer.report import SCHEMA, Failure, Report
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+
+def launch_values(launch: OwedLaunch) -> list[Any]:
+    """Give a launch's values, endpoint, project and uuid first."""
+    attributes = [(each.key, each.value, each.system) for each in launch.attributes]
+    names = (launch.endpoint, launch.project, launch.uuid)
+    return [*names, launch.end_ms, launch.status, launch.description, attributes]
+
+
+def launch_of(values: Sequence[Any]) -> OwedLaunch:
+    """Read what `launch_values` gave."""
+    endpoint, project, uuid, end_ms, status, description, attributes = values
+    told = tuple(Attribute(key, value, system=system) for key, value, system in attributes)
+    return OwedLaunch(endpoint, project, uuid, end_ms, status, description, told)
+
+
+def failure_values(failure: Failure | None) -> list[Any] | None:
+    """Give a failure's values; None where there is none."""
+    return None if failure is None else [failure.kind, failure.message, failure.hint, failure.status, failure.code]
+
+
+def failure_of(values: Sequence[Any] | None) -> Failure | None:
+    """Read what `failure_values` gave."""
+    if values is None:
+        return None
+    kind, message, hint, status, code = values
+    return Failure(ErrorKind(kind), message, hint, status=status, code=code)
+
+
+def report_text(report: Report) -> str:
+    """Give the report's JSON form, as `to_dict` does in ten times as long; only that nothing is rounded."""
+    return json.dumps({"schema": SCHEMA, **_members(report)}, default=_members)
+
+
+def report_of(members: dict[str, Any] | None) -> Report | None:
+    """Read what `report_text` gave."""
+    return None if members is None else Report.from_dict(members)
+
+
+def _members(value: Any) -> dict[str, Any]:
+    kind: type = type(value)
+    return {name: getattr(value, name) for name in _names(kind)}
+
+
+@cache
+def _names(kind: type) -> tuple[str, ...]:
+    return tuple(each.name for each in fields(kind))

@@ -1,0 +1,23 @@
+-- needs streams
+-- Puts all entries where their times say, where a clock has gone back, or has caught up.
+
+if jumped then
+  for _, id in ipairs(call('ZRANGE', WAITING, 0, -1)) do
+    if is_due(id) then promote(id) end
+  end
+  for _, turn in ipairs(call('ZRANGE', DUE, 0, -1)) do
+    local id = string.match(turn, '%S+$')
+    if not is_due(id) then
+      local held = call('HMGET', ENTRY .. id, 'rank', 'message', 'visible_at')
+      demote(id, held[1], held[2], turn, held[3])
+    end
+  end
+  for _, id in ipairs(call('ZRANGE', STATE .. 'leased', 0, -1)) do
+    local held = call('HMGET', ENTRY .. id, 'message', 'rank', 'lease_owner', 'updated_at', 'visible_at', 'turn')
+    if held[1] ~= '' and held[6] == '' then
+      local until_ = tonumber(held[4]) > now and math.min(now, held[5]) or tonumber(held[5])
+      hold(held[1], held[2], held[3], until_)
+    end
+  end
+  if now < latest then call('HSET', ABOUT, 'jumped', 1) else call('HDEL', ABOUT, 'jumped') end
+end

@@ -1,0 +1,12 @@
+-- needs entries streams clock turns
+-- Give what is due, in the order of the claim.
+-- ARGV: how many.
+
+local limit, ids = tonumber(ARGV[4]), {}
+for _, id in ipairs(expired()) do
+  if #ids < limit then ids[#ids + 1] = id end
+end
+if #ids < limit then
+  for _, turn in ipairs(call('ZRANGE', DUE, 0, limit - #ids - 1)) do ids[#ids + 1] = string.match(turn, '%S+$') end
+end
+return answer('ok', wholes(ids))
