@@ -61,7 +61,8 @@ class Seen:
         if not sample.reached or not sample.due or sample.at_work:
             return replace(self, last=sample, idle_since=None)
         moved = last is None or sample.done != last.done or sample.due < last.due
-        return replace(self, last=sample, idle_since=sample.at if moved else self.idle_since or sample.at)
+        since = sample.at if moved or self.idle_since is None else self.idle_since
+        return replace(self, last=sample, idle_since=since)
 
     def judge(self, now: float, lease: float) -> Readiness:
         """Say whether the service is ready; `lease` is how many seconds a worker holds an entry."""
