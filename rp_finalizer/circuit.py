@@ -40,7 +40,9 @@ class Circuit:
         self._trying = self._open_until > -inf
 
     def failed(self, now: float) -> None:
-        """Take note of a failure."""
+        """Take note of a failure; of one that was asked before it opened, no more: many fail of one outage at once."""
+        if now < self._open_until and not self._trying:
+            return
         self._failures += 1
         self._trying = False
         further = self._failures - self.failures_before

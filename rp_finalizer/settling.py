@@ -78,6 +78,16 @@ def settle(
     return PutOff(wait_for_another(entry, chance) if ours else next_wait(entry, patience, chance), spent, error)
 
 
+def used_up(entry: Entry, patience: Patience) -> GivenUp | None:
+    """Give up an entry that is claimed once more than it may be tried: nobody said what came of the last try."""
+    if entry.attempts <= patience.attempts:
+        return None
+    if entry.last_error is None:
+        return GivenUp(f"{patience.attempts} workers came to their end over it")
+    last = "the last worker came to its end over it, or lost it"
+    return GivenUp(f"not finished after {patience.attempts} attempts; {last}", entry.last_error)
+
+
 def next_wait(entry: Entry, patience: Patience, chance: float) -> float:
     """Give the seconds until an entry that was tried again is tried once more, whoever or whatever it failed of."""
     return exponential(_tries(entry), FIRST_WAIT, patience.longest_wait, chance)

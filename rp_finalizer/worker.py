@@ -26,6 +26,7 @@ from rp_finalizer.settling import (
     next_wait,
     settle,
     unanswered,
+    used_up,
     wait_for_another,
 )
 from rp_finalizer.watchdog import Watchdog
@@ -208,8 +209,9 @@ class Worker:
     def _attempt(self, job: Job) -> tuple[Settlement, Report | None]:
         """Finish the launch, where this is the time for it, and say what becomes of its entry."""
         entry, patience = job.entry, self._patience
-        if entry.attempts > patience.attempts:
-            return GivenUp(f"{patience.attempts} workers came to their end over it"), None
+        over = used_up(entry, patience)
+        if over is not None:
+            return over, None
         self._keep_rate()
         now = self._jobs.begin(job, self._pace.concurrency, self._clock, self._stop)
         if now is None:

@@ -8,6 +8,7 @@ from rp_finalizer.circuit import Circuit, Circuits
 def circuit(failures: int, at: float = 0.0) -> Circuit:
     made = Circuit(failures_before=3, first=10, longest=35)
     for _ in range(failures):
+        made.asked()
         made.failed(at)
     return made
 
@@ -29,6 +30,17 @@ def test_the_while_grows_up_to_a_limit() -> None:
     assert (circuit(4).allows(19.9), circuit(4).allows(20.0)) == (False, True)
     assert (circuit(5).allows(34.9), circuit(5).allows(35.0)) == (False, True)
     assert circuit(10_000).allows(35.0)
+
+
+def test_those_that_were_asked_at_the_same_time_fail_of_the_same_outage() -> None:
+    """A short outage that many requests meet keeps from asking as long as one that a few meet."""
+    opened = circuit(3)
+    for _ in range(8):
+        opened.failed(1.0)
+    assert opened.allows(10.0)
+    opened.asked()
+    opened.failed(11.0)
+    assert (opened.allows(30.9), opened.allows(31.0)) == (False, True)
 
 
 def test_an_answer_ends_it_at_once() -> None:

@@ -18,6 +18,7 @@ from rp_finalizer.settling import (
     PutOff,
     Settlement,
     settle,
+    used_up,
 )
 
 NOW = 1_800_000_000.0
@@ -91,6 +92,17 @@ def test_what_the_server_itself_answered_counts(report: Report) -> None:
     """It is tried again so many times, and then it is a dead letter."""
     assert decided(report, attempts=9) == PutOff(256 * FIRST_WAIT, spent=True, error=report.error)
     assert isinstance(decided(report, attempts=10), GivenUp)
+
+
+def test_a_claim_too_many_says_whether_the_server_ever_said_anything() -> None:
+    """A launch that the server does not know is not told as one that ends its workers."""
+    last = failed(ErrorKind.UNKNOWN_LAUNCH, 4041).error
+    assert used_up(replace(ENTRY, attempts=10), PATIENCE) is None
+    assert used_up(replace(ENTRY, attempts=11), PATIENCE) == GivenUp("10 workers came to their end over it")
+    told = used_up(replace(ENTRY, attempts=11, last_error=last), PATIENCE)
+    assert told is not None
+    assert told.error == last
+    assert told.reason.startswith("not finished after 10 attempts")
 
 
 @pytest.mark.parametrize(("attempts", "wait"), [(0, 1.0), (1, 1.0), (2, 2.0), (5, 16.0), (9, 256.0)])
