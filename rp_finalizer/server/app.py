@@ -13,10 +13,11 @@ from rp_finalizer.server.answers import tell_errors
 from rp_finalizer.server.dead_letter_calls import dead_letter_router
 from rp_finalizer.server.docs_page import docs_router
 from rp_finalizer.server.gate import Gate
-from rp_finalizer.server.health_calls import metrics_router, open_router
+from rp_finalizer.server.health_calls import metrics_router, probe_router
 from rp_finalizer.server.launch_calls import launch_router
 from rp_finalizer.server.page import page_router
 from rp_finalizer.server.queue_calls import queue_router
+from rp_finalizer.server.schema import tell_places
 
 if TYPE_CHECKING:
     from rp_finalizer.server.state import Service
@@ -39,8 +40,9 @@ def build_app(service: Service) -> FastAPI:
     bearer: list[Any] = [Security(HTTPBearer(auto_error=False, scheme_name="token", description=_TOKEN))]
     for router in (queue_router, launch_router, dead_letter_router, metrics_router):
         app.include_router(router, dependencies=bearer if service.access.needed else [])
-    for router in (open_router, docs_router, page_router):
+    for router in (probe_router, docs_router, page_router):
         app.include_router(router)
     tell_errors(app)
+    tell_places(app, service.settings)
     app.add_middleware(Gate, access=service.access)
     return app

@@ -212,24 +212,3 @@ class RetriedBody(BaseModel):
 
     entry: EntryBody
     queue_position: int | None
-
-
-class AliveBody(BaseModel):
-    """The service runs."""
-
-    alive: Literal[True]
-
-
-class ReadyBody(BaseModel):
-    """The service is of use."""
-
-    ready: bool
-    message: str
-    due: int | None = Field(description="Entries that could be claimed now.")
-
-
-class NotReadyBody(ErrorBody):
-    """The service is of no use."""
-
-    ready: bool
-    due: int | None

@@ -29,11 +29,15 @@ LaunchUuid = Annotated[
     Path(pattern=UUID_PATTERN, description="The launch's uuid.", examples=["4cdc5f7c-3b90-4f80-b8d6-1c8070018d50"]),
 ]
 
-launch_router = APIRouter(prefix="/api/v1/launches", tags=["launches"])
+_LAUNCHES = "/api/v1/launches"
+_FINALIZE = "/{uuid}/finalize"
+FINALIZE = _LAUNCHES + _FINALIZE
+
+launch_router = APIRouter(prefix=_LAUNCHES, tags=["launches"])
 
 
 @launch_router.post(
-    "/{uuid}/finalize",
+    _FINALIZE,
     status_code=202,
     response_model=EnqueuedBody,
     responses={200: {"model": KnownBody, "description": "It was there already."}, **refusals(422, 503)},
@@ -71,8 +75,7 @@ def launch(
     name = str(UUID(uuid))
     found = [entry for entry in service.outbox.find(name) if entry.launch.uuid == name]
     if endpoint is not None:
-        wanted = _endpoint(endpoint)
-        found = [entry for entry in found if entry.launch.endpoint == wanted]
+        found = [entry for entry in found if entry.launch.endpoint == _normal(endpoint)]
     if project is not None:
         found = [entry for entry in found if entry.launch.project == project]
     if not found:
@@ -89,9 +92,9 @@ def place_of(endpoint: str | None, project: str | None, settings: Settings) -> t
     Others must be in the table of credentials, for nobody could finish what is elsewhere.
     """
     try:
-        place = str(settings.endpoint) if endpoint is None else _endpoint(endpoint)
+        place = str(settings.endpoint if endpoint is None else Endpoint.parse(endpoint))
         name = settings.project if project is None else validate_project(project)
-    except SettingsError as error:
+    except (EndpointError, SettingsError) as error:
         raise _invalid(str(error)) from error
     if (endpoint is None and settings.endpoint is None) or name is None:
         raise _invalid(
@@ -119,11 +122,12 @@ def _kept(entry: Entry) -> dict[str, Any]:
     return {"entry": plain, "report": plain["report"]}
 
 
-def _endpoint(text: str) -> str:
+def _normal(endpoint: str) -> str | None:
+    """Give the normal form of what is asked for; None where it is no address, so that nothing is there."""
     try:
-        return str(Endpoint.parse(text))
-    except EndpointError as error:
-        raise _invalid(str(error)) from error
+        return str(Endpoint.parse(endpoint))
+    except EndpointError:
+        return None
 
 
 def _invalid(message: str) -> RefusedError:

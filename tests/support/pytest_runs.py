@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
 REPORT = "report.json"
-OTHERS = ("hypothesispytest", "anyio", "asyncio", "rerunfailures")
+OTHERS = ("hypothesispytest", "anyio", "asyncio", "rerunfailures", "schemathesis")
 """Plugins that our own tests need, and that cost every run a second."""
 PYTEST = ("-m", "pytest")
 POLL = 0.02
