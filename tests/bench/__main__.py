@@ -38,6 +38,7 @@ def _run() -> int:
         outbox_rate,
         outbox_redis,
         pytest_session,
+        service,
     )
 
     begun = perf_counter()
@@ -52,6 +53,7 @@ def _run() -> int:
         outbox_rate,
         outbox_redis,
         outbox_load,
+        service,
         draining,
         guardian_cost,
     )

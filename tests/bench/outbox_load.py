@@ -87,7 +87,7 @@ def _launch(number: int) -> OwedLaunch:
     return OwedLaunch("https://rp.example.com", "demo", str(UUID(int=number)), end_ms=1_800_000_000_000)
 
 
-def _fill(path: Path, size: int) -> SqliteOutbox:
+def fill(path: Path, size: int) -> SqliteOutbox:
     """Make an outbox with so many entries, in one go."""
     outbox = SqliteOutbox(path, size=ROOM)
     outbox.statistics()
@@ -114,7 +114,7 @@ def _fill(path: Path, size: int) -> SqliteOutbox:
 
 
 def _size(path: Path, size: int) -> dict[str, Any]:
-    outbox = _fill(path, size)
+    outbox = fill(path, size)
     held: list[Entry] = []
     report = Report(Outcome.FINISHED)
     calls: dict[str, Callable[[int], object]] = {
