@@ -47,22 +47,21 @@ class RedisChanges:
     def of_launch(self, launch: OwedLaunch, priority: Priority, delay: float, change: Change) -> Entry:
         """Give what becomes of a launch's entry, or of a new one. Raises `OutboxError` where there is no room."""
         now, tolerance, found = self._calls.time(), AS_GUESSED, None
-        if now is None:
-            now, found = self._calls.do("look_for", launch.uuid, f"{launch.endpoint}#{launch.project}")
-            tolerance = AS_TOLD
-        while found is None:
+        while True:
+            if now is None:
+                now, found = self._calls.do("look_for", launch.uuid, f"{launch.endpoint}#{launch.project}")
+                tolerance = AS_TOLD
+            if found is not None:
+                entry = known_of(found).entry
+                return entry if change(entry, now) is entry else self.one(entry.entry_id, change, opens=True)
             new = Entry(str(uuid4()), launch, now, now, priority=priority, visible_at=now + delay)
             after = Known(change(new, now), token_hex(12))
             values = (launch.uuid, target_of(new), _lines([ADDED]), new.entry_id, *new_values(*after))
-            now, answer = self._calls.write("add", now, *values, tolerance=tolerance, makes_owed=True)
-            if answer == 0:
+            _, refused = self._calls.write("add", now, *values, tolerance=tolerance, makes_owed=True)
+            if not refused:
                 self.remember(after)
                 return after.entry
-            found, tolerance = answer, AS_TOLD
-        entry = known_of(found).entry
-        if change(entry, now) is entry:
-            return entry
-        return self.one(entry.entry_id, change, opens=True)
+            now = None
 
     def one(
         self,
@@ -124,12 +123,12 @@ class RedisChanges:
             makes_owed |= opens and not before.entry.state.owed
             values += (task.entry_id, before.version, noted, *changed_values(before.entry, *after))
         now, answers = self._calls.write("change", now, *values, tolerance=tolerance, makes_owed=makes_owed)
-        for (task, _, after), answer in zip(decisions, answers, strict=True):
-            if answer == 0:
+        for (task, _, after), refused in zip(decisions, answers, strict=True):
+            if not refused:
                 task.result = after.entry
                 self.remember(after)
             else:
-                task.read(answer)
+                task.known = None
                 self._held.pop(task.entry_id, None)
         return now
 

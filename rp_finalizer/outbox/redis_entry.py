@@ -120,7 +120,7 @@ def _launch(entry: Entry) -> str:
 
 def _events(events: Sequence[Event]) -> str:
     """Give events as the inside of a JSON list."""
-    return json.dumps([(each.at, each.what, each.detail) for each in events])[1:-1]
+    return json.dumps([(each.at, each.what, each.detail) for each in events])[1:-1] if events else ""
 
 
 def _added(before: Entry, entry: Entry) -> tuple[str, str]:

@@ -1,4 +1,4 @@
--- needs entries streams clock
+-- needs reading due streams groups clock
 -- Take what is due: first what others let the lease run out of, then what is new, the most urgent first.
 -- ARGV: the worker, how many, for how many seconds, and the version that the entries get.
 
@@ -83,10 +83,8 @@ local function take_next()
       deliver(message[1], message[2][2], rank)
     else
       -- Somebody removed the message: it gets another one.
-      local id = string.match(turn, '%S+$')
-      local visible_at = call('HGET', ENTRY .. id, 'visible_at')
       call('ZREM', DUE, turn)
-      if visible_at then enqueue(id, rank, visible_at) end
+      promote(string.match(turn, '%S+$'))
     end
   end
   return #turns > 0

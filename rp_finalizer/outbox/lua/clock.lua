@@ -1,5 +1,12 @@
--- needs streams
 -- Puts all entries where their times say, where a clock has gone back, or has caught up.
+
+-- Let an entry that is not due after all wait.
+local function demote(id, rank, message, turn, visible_at)
+  call('ZREM', DUE, turn)
+  settle(message, rank)
+  call('HSET', ENTRY .. id, 'message', '', 'turn', '')
+  call('ZADD', WAITING, visible_at, id)
+end
 
 if jumped then
   for _, id in ipairs(call('ZRANGE', WAITING, 0, -1)) do

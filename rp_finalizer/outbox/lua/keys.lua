@@ -3,7 +3,8 @@
 -- what that was decided of; but for the claim, which has to find the entries at the same moment.
 --
 -- KEYS[1] is the prefix P, with the hash tag that keeps all keys in one slot. The keys:
---   P:about         hash    `version` of this dictionary; `latest`: when something was written last; `jumped`: there while
+--   P:about         hash    `version` of this dictionary; `latest`: when something was written last, but for a
+--                           moment; `jumped`: there while
 --                           entries lie where a clock that went back has put them
 --   P:counters      hash    how often each thing happened, by "KIND NAME"
 --   P:entry:ID      hash    an entry. Its fence: `version`, new with every write, and `lease_token`. What steps look at:
@@ -47,6 +48,7 @@ local latest = tonumber(about[2] or 0)
 -- Entries may lie elsewhere than their times say.
 local jumped = now < latest or about[3]
 
+-- Once in a moment is enough: what is as old as this is due in a moment, too.
 local function note_time()
-  if now > latest then call('HSET', ABOUT, 'version', ARGV[1], 'latest', now_text) end
+  if now > latest + 0.05 then call('HSET', ABOUT, 'version', ARGV[1], 'latest', now_text) end
 end

@@ -1,4 +1,4 @@
--- needs entries
+-- needs reading
 -- Give the entries of some ids, null for those that are not there.
 -- ARGV: the ids.
 

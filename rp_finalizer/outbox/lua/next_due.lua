@@ -1,4 +1,4 @@
--- needs entries
+-- needs due
 -- Give when something comes due, null where nothing is owed.
 
 local first

@@ -1,4 +1,4 @@
--- needs entries
+-- needs reading due
 -- Give what runs let the lease run out of, by when that was.
 -- ARGV: how many.
 

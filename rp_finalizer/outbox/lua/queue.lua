@@ -1,4 +1,4 @@
--- needs entries streams clock turns
+-- needs reading due streams groups clock turns
 -- Give what is due, in the order of the claim.
 -- ARGV: how many.
 

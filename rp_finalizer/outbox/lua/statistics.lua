@@ -1,4 +1,4 @@
--- needs entries
+-- needs due
 -- Count: the states, what is due, the counters.
 
 local states, due = {}, 0

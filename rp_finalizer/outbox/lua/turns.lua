@@ -1,4 +1,3 @@
--- needs entries streams clock
 -- The order of the claim.
 
 promote_due(1000000)
