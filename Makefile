@@ -12,13 +12,15 @@ CLIENT_TESTS := tests/contract tests/integration/test_promises.py tests/integrat
 # Many images set it. The tests start hundreds of processes, and each would compile all of our modules again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test test-clients test-endings check bench format clean
+.PHONY: help demo test test-clients test-endings test-browser screenshot check bench format clean
 
 help:
 	@echo "make demo          a launch loses its process and is finished all the same (no ReportPortal needed)"
 	@echo "make test          all tests but the slow ones"
 	@echo "make test-clients  the tests of finishing, with each supported version of reportportal-client"
 	@echo "make test-endings  the slow tests: every way of ending a run, with every kind of client"
+	@echo "make test-browser  the page of the service, in a headless Chromium"
+	@echo "make screenshot    the README's picture of that page, made again"
 	@echo "make check         format, lint, types, layers"
 	@echo "make bench         what finishing costs, as tables"
 	@echo "make format        put the code into the project's format"
@@ -48,6 +50,22 @@ test-clients:
 
 test-endings: .venv/ready
 	$(BIN)/pytest -n $(WORKERS) --dist worksteal -m slow
+
+# A browser is a large thing: it is got for these targets only.
+.venv/browser: .venv/ready
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[dev,browser]'
+	@$(BIN)/python -c 'from tests.browser.chromium import program; program()' 2>/dev/null || { \
+		test "$$(id -u)" = 0 && command -v apt-get >/dev/null || { \
+			echo "there is no Chromium: apt-get install chromium, or make CHROMIUM=/path/to/chrome $(MAKECMDGOALS)"; exit 1; }; \
+		echo "installing chromium"; apt-get -qq update && apt-get -qq install --no-install-recommends --yes chromium >/dev/null; }
+	@touch $@
+
+test-browser: .venv/browser
+	$(BIN)/pytest -n 2 -m browser tests/browser
+	@echo "what was seen is in build/browser"
+
+screenshot: .venv/browser
+	@$(BIN)/python -m tests.browser.screenshot
 
 check: .venv/ready
 	$(BIN)/ruff format --check .

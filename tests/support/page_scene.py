@@ -42,6 +42,8 @@ PROJECTS = ("payments", "checkout", "search", "mobile-app")
 class SceneOutbox(MemoryOutbox):
     """An outbox whose time can be set back, so that what is in it is old; and that can be taken away."""
 
+    name = "redis://redis.example.com:6379/0"
+
     def __init__(self) -> None:
         self.back = 0.0
         """Seconds by which its clock is behind."""
@@ -63,7 +65,7 @@ class SceneOutbox(MemoryOutbox):
 
     def _reach(self) -> None:
         if self.away:
-            raise OutboxError("redis://fleet.example.com:6379/0", "connection refused", "start Redis")
+            raise OutboxError(self.name, "connection refused", "start Redis")
 
     def uuid(self) -> str:
         return str(UUID(int=self._random.getrandbits(128), version=4))
@@ -176,6 +178,28 @@ def _present(hour: Hour) -> None:
     outbox.owe(1, priority=Priority.CRITICAL, project="payments")
     hour.at(0.0)
     outbox.back = 0.0
+
+
+def stalled() -> tuple[SceneOutbox, Rates]:
+    """Give a long queue that nobody works on."""
+    outbox = SceneOutbox()
+    outbox.back = 400.0
+    outbox.owe(140)
+    outbox.back = 0.0
+    return outbox, Rates()
+
+
+def away() -> tuple[SceneOutbox, Rates]:
+    """Give an outbox that cannot be reached."""
+    outbox, rates = SceneOutbox(), Rates()
+    rates.note(time.time() - 120.0, outbox.statistics())
+    outbox.away = True
+    return outbox, rates
+
+
+def empty() -> tuple[SceneOutbox, Rates]:
+    """Give an outbox in which nothing ever was."""
+    return SceneOutbox(), Rates()
 
 
 def service_of(outbox: SceneOutbox, rates: Rates | None = None, *, access: Access = TOKENS) -> Service:
