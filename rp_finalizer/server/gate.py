@@ -86,7 +86,7 @@ async def _read(scope: Scope, receive: Receive) -> bytes | Refusal:
     length = headers.get("content-length", "0")
     if "transfer-encoding" not in headers and not length.strip("0"):
         return b""
-    if length.isdigit() and int(length[:20]) > LARGEST_BODY:
+    if length.isdecimal() and int(length[:20]) > LARGEST_BODY:
         return _TOO_LARGE
     kind = headers.get("content-type", "").partition(";")[0].strip().lower()
     if scope["path"].startswith("/api/") and kind != "application/json":

@@ -91,10 +91,11 @@ class Watch:
         self._lock = threading.Lock()
         self._seen = Seen()
 
-    def note(self, sample: Sample) -> None:
-        """Take in the next sample."""
+    def note(self, sample: Sample) -> bool:
+        """Take in the next sample; tell whether the outbox could be reached as it could not before, or the reverse."""
         with self._lock:
-            self._seen = self._seen.then(sample)
+            last, self._seen = self._seen.last, self._seen.then(sample)
+            return sample.reached is not (last is None or last.reached)
 
     def readiness(self, now: float, lease: float) -> Readiness:
         """Say whether the service is ready."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
@@ -17,6 +18,8 @@ if TYPE_CHECKING:
     from rp_finalizer.outbox_port import Outbox, Statistics
     from rp_finalizer.server.access import Access
     from rp_finalizer.settings import Settings
+
+logger = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,13 +57,15 @@ class Service:
         try:
             statistics = self.outbox.statistics()
             at_work = bool(self.outbox.active(1))
-        except OutboxError:
-            self.watch.note(Sample(monotonic, reached=False))
+        except OutboxError as error:
+            if self.watch.note(Sample(monotonic, reached=False)):
+                logger.warning("%s", error)
             return
         if self.at_start is None:
             self.at_start = statistics
         self.rates.note(epoch, statistics)
-        self.watch.note(sample_of(monotonic, statistics, at_work=at_work))
+        if self.watch.note(sample_of(monotonic, statistics, at_work=at_work)):
+            logger.warning("outbox %s can be reached again", self.outbox.name)
 
     def retry(self, entry_id: str) -> Entry:
         """Make a dead letter ready again. Raises `UnknownEntryError`, `EntryStateError` and `OutboxError`."""

@@ -18,7 +18,9 @@ from rp_finalizer.finish import FINISH_STATUSES
 from rp_finalizer.outbox.memory import MemoryOutbox
 from rp_finalizer.outbox.redis import RedisOutbox
 from rp_finalizer.outbox.sqlite import SqliteOutbox
+from rp_finalizer.outcome import Outcome
 from rp_finalizer.queue_figures import status_body
+from rp_finalizer.report import Report
 from rp_finalizer.server.access import Access
 from rp_finalizer.server.bodies import Order
 from rp_finalizer.server.readiness import STALLED_AFTER, Sample
@@ -403,6 +405,17 @@ def test_ready_while_somebody_works(here: Served) -> None:
     here.owe()
     answer = here.call("GET", "/readyz", token=None)
     assert (answer.status_code, error_of(answer), answer.json()["ready"]) == (503, "stalled", False)
+
+
+def test_not_ready_while_nobody_works() -> None:
+    """It is not ready any more two leases after an entry came due that nobody claims, and ready when somebody does."""
+    with served(settings=Settings(lease=1.0)) as here:
+        here.owe()
+        until(lambda: here.call("GET", "/readyz", token=None).status_code == 503)
+        (taken,) = here.outbox.claim("worker", 1, 60.0)
+        until(lambda: here.call("GET", "/readyz", token=None).status_code == 200)
+        here.outbox.complete(taken.entry_id, taken.lease_token, Report(Outcome.FINISHED))
+        assert here.get("/readyz", token=None)["due"] == 0
 
 
 def test_not_ready_beside_a_worker_that_stops() -> None:

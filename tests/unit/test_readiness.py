@@ -84,5 +84,20 @@ def test_the_watch_remembers() -> None:
     watch = Watch()
     assert watch.readiness(0.0, LEASE).error == "outbox"
     for sample in idle(0.0, SECONDS):
-        watch.note(sample)
+        assert not watch.note(sample)
     assert watch.readiness(float(SECONDS), LEASE).error == "stalled"
+
+
+def test_what_is_told_once() -> None:
+    """The watch tells when the outbox went away, and when it came back; not that it is still there, or still away."""
+    watch = Watch()
+    reached = [True, True, False, False, True, True]
+    assert [watch.note(Sample(each, reached=there)) for each, there in enumerate(reached)] == [
+        False,
+        False,
+        True,
+        False,
+        True,
+        False,
+    ]
+    assert Watch().note(Sample(0.0, reached=False))
