@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from pathlib import Path
 
 from playwright.sync_api import sync_playwright
@@ -21,10 +22,11 @@ def main() -> None:
     with ServiceThread(build_app(service_of(outbox, rates))) as service, sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=program(), args=arguments())
         page = browser.new_page(
-            viewport={"width": 1280, "height": 800},
+            viewport={"width": 1400, "height": 800},
             color_scheme="light",
             http_credentials={"username": "anybody", "password": ADMIN_TOKEN},
         )
+        rates.note(time.time(), outbox.statistics())
         page.goto(service.url)
         shot = page.screenshot(full_page=True)
         PICTURE.write_bytes(in_few_colours(browser.new_page(), shot))

@@ -51,12 +51,12 @@ def test_all_is_there_without_scripts(show: Callable[..., Seen]) -> None:
     seen = show(*busy(), java_script_enabled=False)
     page = seen.open()
     expect(page.locator("#sentence")).to_have_text("1 launch was given up.")
-    expect(page.locator("#queue tbody tr")).to_have_count(13)
+    expect(page.locator("#queue tbody tr")).to_have_count(12)
     expect(page.locator("#active tbody tr")).to_have_count(6)
     expect(page.get_by_role("button", name="Pause")).to_have_count(0)
     assert "loaded anew every 15 s" in page.locator(".as-of").inner_text()
     seen.outbox.owe()
-    expect(page.locator("#queue tbody tr")).to_have_count(14, timeout=30_000)
+    expect(page.locator("#queue tbody tr")).to_have_count(13, timeout=30_000)
     assert seen.troubles == []
 
 

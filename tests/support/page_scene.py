@@ -157,21 +157,27 @@ def _present(hour: Hour) -> None:
     outbox = hour.outbox
     outbox.owe(2, delay=500.0)
     outbox.put_off_one(330.0)
-    for seconds_ago in (190.0, 130.0, 70.0):
-        hour.at(seconds_ago)
-        outbox.owe(6)
-        hour.work()
-    hour.at(41.0)
+    hour.at(190.0)
     outbox.owe(6)
-    hour.at(6.0)
-    for due, worker in zip(outbox.queue(), (0, 0, 0, 1, 1, 2), strict=True):
-        outbox.take(due.entry_id, WORKERS[worker], 60.0)
-    outbox.back += 31.0
-    outbox.owe(1, priority=Priority.LOW)
-    outbox.owe(2)
-    outbox.back -= 19.0
+    hour.work()
+    hour.at(130.0)
+    outbox.owe(6)
+    hour.work(4)
+    hour.at(75.0)
+    outbox.owe(6)
+    hour.work(3)
+    hour.at(40.0)
     outbox.owe(3)
+    outbox.owe(1, priority=Priority.LOW)
+    hour.at(21.0)
+    outbox.owe(2)
     outbox.owe(2, priority=Priority.HIGH)
+    hour.at(9.0)
+    for due, worker in zip(
+        sorted(outbox.queue(), key=lambda each: each.created_at)[:6], (0, 0, 0, 1, 1, 2), strict=True
+    ):
+        outbox.take(due.entry_id, WORKERS[worker], 60.0)
+        outbox.back -= 0.8
     missing = Failure(ErrorKind.UNKNOWN_LAUNCH, "404: 4041 Launch not found", "its start may still wait")
     hour.at(3.0)
     outbox.put_off_one(45.0, missing, spent=True)
