@@ -11,6 +11,9 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Self
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from rp_finalizer.entries import Entry
     from rp_finalizer.outbox_port import Statistics
 
 STALLED_AFTER = 60.0
@@ -35,6 +38,8 @@ class Sample:
     """Whether somebody holds an entry and has not let the lease run out."""
     done: int = 0
     """Tries that came to an end, since the outbox was made."""
+    first: tuple[str, float] | None = None
+    """What is claimed next, and when it was last touched: whoever works takes that first."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +65,7 @@ class Seen:
         last = self.last
         if not sample.reached or not sample.due or sample.at_work:
             return replace(self, last=sample, idle_since=None)
-        moved = last is None or sample.done != last.done or sample.due < last.due
+        moved = last is None or sample.due < last.due or (sample.done, sample.first) != (last.done, last.first)
         since = sample.at if moved or self.idle_since is None else self.idle_since
         return replace(self, last=sample, idle_since=since)
 
@@ -78,10 +83,11 @@ class Seen:
         return Readiness(ready=True, due=last.due)
 
 
-def sample_of(at: float, statistics: Statistics, *, at_work: bool) -> Sample:
-    """Give what was seen of an outbox that answered."""
+def sample_of(at: float, statistics: Statistics, active: Sequence[Entry], queue: Sequence[Entry]) -> Sample:
+    """Give what was seen of an outbox that answered: its statistics, and the first of its lists."""
     done = sum(statistics.counters.get(name, 0) for name in _WORK)
-    return Sample(at, due=statistics.due, at_work=at_work, done=done)
+    first = (queue[0].entry_id, queue[0].updated_at) if queue else None
+    return Sample(at, due=statistics.due, at_work=bool(active), done=done, first=first)
 
 
 class Watch:

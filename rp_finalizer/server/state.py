@@ -56,7 +56,7 @@ class Service:
         """See how the outbox stands at a moment of either clock; done once a second by the sampler."""
         try:
             statistics = self.outbox.statistics()
-            at_work = bool(self.outbox.active(1))
+            active, queue = self.outbox.active(1), self.outbox.queue(1)
         except OutboxError as error:
             if self.watch.note(Sample(monotonic, reached=False)):
                 logger.warning("%s", error)
@@ -64,7 +64,7 @@ class Service:
         if self.at_start is None:
             self.at_start = statistics
         self.rates.note(epoch, statistics)
-        if self.watch.note(sample_of(monotonic, statistics, at_work=at_work)):
+        if self.watch.note(sample_of(monotonic, statistics, active, queue)):
             logger.warning("outbox %s can be reached again", self.outbox.name)
 
     def retry(self, entry_id: str) -> Entry:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from rp_finalizer.entries import EntryState
+from rp_finalizer.entries import Entry, EntryState, OwedLaunch
 from rp_finalizer.outbox_port import Statistics
 from rp_finalizer.server.readiness import LOOK_EVERY, STALE_AFTER, STALLED_AFTER, Sample, Seen, Watch, sample_of
 
@@ -50,6 +50,7 @@ def verdict(samples: list[Sample], *, later: float = 0.0, lease: float = LEASE) 
         ([*idle(0.0, SECONDS), *idle(SECONDS, SECONDS, done=8)], "stalled"),
         # While the outbox was away nobody could work; then there is some time for it.
         ([*idle(0.0, SECONDS), Sample(SECONDS, reached=False), *idle(SECONDS + 1.0, 5)], None),
+        ([*idle(0.0, SECONDS), Sample(SECONDS, due=3, done=7, first=("another", 5.0))], None),
         # The outbox was emptied and filled anew: its counters are less than they were.
         ([*idle(0.0, SECONDS), *idle(SECONDS, 5, due=4, done=0)], None),
         # Nothing was due for a moment.
@@ -76,7 +77,10 @@ def test_what_is_seen_of_an_outbox() -> None:
     """A sample counts what only workers move, and not what is added, cleared or pruned."""
     counters = {"added": 100, "dead": 50, "completed": 1, "failed": 2, "retried": 3, "recovered": 4}
     statistics = Statistics({EntryState.READY: 9}, due=5, counters=counters)
-    assert sample_of(3.0, statistics, at_work=True) == Sample(3.0, due=5, at_work=True, done=10)
+    entry = Entry("id", OwedLaunch("https://rp.example.com", "demo", "uuid"), created_at=1.0, updated_at=2.0)
+    assert sample_of(3.0, statistics, [], []) == Sample(3.0, due=5, done=10)
+    seen = Sample(3.0, due=5, at_work=True, done=10, first=("id", 2.0))
+    assert sample_of(3.0, statistics, [entry], [entry]) == seen
 
 
 def test_the_watch_remembers() -> None:
