@@ -40,6 +40,8 @@ if TYPE_CHECKING:
     from rp_finalizer.ports import Clock
     from rp_finalizer.report import Report
 
+_REST = 1.0
+"""Seconds that a worker takes nothing which could do nothing with all that it took: others may be able to."""
 _BREATH = 0.05
 """Seconds until a worker looks again that found nothing where something was due: others were faster."""
 
@@ -136,6 +138,9 @@ class Worker:
         self._told: set[str] = set()
         self._next_start = -inf
         self._once = False
+        self._rest_until = -inf
+        self._of_use = False
+        """Whether it could do anything with what it took since its last rest."""
         self.watchdog = Watchdog(outbox, alive, self._pace.lease)
         self.tally = Tally()
 
@@ -167,7 +172,7 @@ class Worker:
         while not self._stop.is_set():
             seen = self._jobs.changes
             room = self._pace.room(len(self._jobs))
-            due = self._outbox.next_due() if room else None
+            due = (self._resting() or self._outbox.next_due()) if room else None
             taken = self._claim(room) if due == 0.0 else []
             for entry in taken:
                 job = Job(entry, self._clock.monotonic())
@@ -177,6 +182,15 @@ class Worker:
                 break
             if not taken:
                 self._wait(due, seen)
+
+    def _resting(self) -> float:
+        """Give the seconds for which it leaves the queue to others; 0 where it is of use."""
+        with self._lock:
+            left = self._rest_until - self._clock.monotonic()
+            if self._once or self._of_use or left <= 0:
+                self._of_use = False
+                return 0.0
+            return left
 
     def _claim(self, room: int) -> list[Entry]:
         """Take what is due, but from no run of this host that lives."""
@@ -218,17 +232,27 @@ class Worker:
             return PutOff(0.0, spent=False), None
         barred = self._circuits.enter(_circuits(entry), now)
         if barred is not None:
+            self._note_use(of_use=False)
             return PutOff(self._wait_behind(barred, entry), spent=False), None
         report = self._finish(entry, Deadline.after(self._pace.entry_timeout, now, job.limit))
+        self._note_use(of_use=not (unanswered(report) or lacks_key(report)))
         self._learn(entry, report)
         self._tell_of_key(entry, report)
         return settle(entry, report, patience, self._clock.epoch(), self._chance(), others=True), report
+
+    def _note_use(self, *, of_use: bool) -> None:
+        with self._lock:
+            self._of_use = self._of_use or of_use
+            if not of_use:
+                self._rest_until = self._clock.monotonic() + _REST
 
     def _wait_behind(self, barred: Barred, entry: Entry) -> float:
         """Give the seconds until an entry is due again whose server, or whose key here, is not to be tried now."""
         if barred.name != entry.launch.endpoint:
             return wait_for_another(entry, self._chance())
-        return max(barred.seconds, next_wait(entry, self._patience, self._chance()))
+        wait = next_wait(entry, self._patience, self._chance())
+        # Another worker may reach the server; one that works the outbox off once comes to an end.
+        return max(barred.seconds, wait) if self._once else wait
 
     def _learn(self, entry: Entry, report: Report | None) -> None:
         """Take note of whether the server answered, and whether it takes the key; without a report of nothing."""

@@ -135,6 +135,25 @@ def test_a_server_that_is_away_is_left_alone_and_spends_nothing(outbox: MemoryOu
     assert {each.attempts for each in left} == {0}
 
 
+@pytest.mark.parametrize("answer", [AWAY, NO_KEY, WRONG_KEY], ids=["does not reach it", "no key", "wrong key"])
+def test_a_worker_that_can_do_nothing_leaves_the_queue_to_the_others(outbox: MemoryOutbox, answer: Report) -> None:
+    """It looks again now and then, at a few launches, which it does not keep for long."""
+    number = 400
+    for each in range(number):
+        outbox.add(launch(each))
+    cut_off = worker(outbox, lambda *_: answer, pace=Pace(concurrency=4, look=0.02, ahead=8))
+    thread = threading.Thread(target=cut_off.run)
+    thread.start()
+    while cut_off.tally.put_off < 20:
+        threading.Event().wait(0.005)
+    cut_off.stop()
+    thread.join(LONG)
+    touched = [each for each in outbox.entries(limit=number) if each.misses]
+    assert len(touched) < number / 4
+    now = SystemClock().epoch()
+    assert max(each.visible_at for each in touched) < now + 5
+
+
 def test_an_entry_whose_handling_ends_its_workers_becomes_a_dead_letter(outbox: MemoryOutbox) -> None:
     """A worker that dies tells nothing: the claims are counted, and the next worker does not touch it any more."""
     outbox.add(launch())
