@@ -51,6 +51,7 @@ def test_added_entry_is_seen(show: Callable[..., Seen]) -> None:
 def test_what_somebody_does_there_stays(show: Callable[..., Seen]) -> None:
     """Focus, open details, a selected text and the place scrolled to stay while rows come and go around them."""
     outbox, rates = busy()
+    outbox.owe(20)
     letters = [outbox.bury(f"no rights in project {number}") for number in range(3)]
     first, second = outbox.queue()[:2]
     seen = show(outbox, rates)

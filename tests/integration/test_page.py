@@ -357,6 +357,7 @@ def test_texts_of_others(site: Site) -> None:
     assert not [found for _, found in page.elements if any(name.startswith("on") for name in found)]
     assert not [found for _, found in page.elements if "style" in found]
     assert {found["href"] for found in page.all("a")} <= {
+        "#tables",
         "#queue",
         "#active",
         "#dead",
