@@ -124,11 +124,10 @@ class Access:
         return Refusal(403, "forbidden", f"this token reads and enqueues only: send the one of {ADMIN_TOKEN}")
 
     def _role(self, given: str) -> Role | None:
-        """Compare with both tokens, always, and in constant time."""
+        """Compare with each token, always, and in constant time."""
         found = None
         for token, role in ((self.token, Role.READER), (self.admin_token, Role.ADMIN)):
-            same = compare_digest(given.encode("utf-8", "surrogatepass"), (token or "").encode())
-            if same and token is not None:
+            if token is not None and compare_digest(given.encode("utf-8", "surrogatepass"), token.encode()):
                 found = role
         return found
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 import http.client
 import re
 import socket
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any, get_args
 from uuid import UUID, uuid4
 
@@ -33,6 +35,8 @@ from tests.support.services import CLEARS, READS, SERVER, Served, served
 if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
+
+    from rp_finalizer.entries import Entry
 
 STATUS, STATISTICS = "/api/v1/queue/status", "/api/v1/queue/statistics"
 CALLS = [
@@ -150,10 +154,24 @@ def test_a_launch_is_enqueued_once(here: Served) -> None:
     assert again.json()["report"] is None
 
 
-def test_many_who_enqueue_the_same(here: Served) -> None:
+class MeetingOutbox(MemoryOutbox):
+    """An outbox in which two who look for a launch meet, where they can."""
+
+    def __init__(self) -> None:
+        super().__init__(clock=time.time)
+        self._meeting = threading.Barrier(2, timeout=0.5)
+
+    def find(self, name: str) -> list[Entry]:
+        found = super().find(name)
+        with suppress(threading.BrokenBarrierError):
+            self._meeting.wait()
+        return found
+
+
+def test_many_who_enqueue_the_same() -> None:
     """Of many who enqueue one launch at the same time one is told that it is new."""
     uuid = str(uuid4())
-    with ThreadPoolExecutor(8) as pool:
+    with served(MeetingOutbox()) as here, ThreadPoolExecutor(8) as pool:
         answers = list(pool.map(lambda _: here.post(finalize(uuid)), range(8)))
     assert sorted(answer.status_code for answer in answers) == [200] * 7 + [202]
     assert len({answer.json()["entry_id"] for answer in answers}) == 1
