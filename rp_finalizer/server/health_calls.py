@@ -18,13 +18,13 @@ probe_router = APIRouter(include_in_schema=False)
 metrics_router = APIRouter(tags=["health"])
 
 
-@probe_router.get("/healthz")
+@probe_router.api_route("/healthz", methods=["GET", "HEAD"])
 async def healthz() -> Response:
     """Say that the service runs, whatever becomes of the outbox."""
     return answer({"alive": True})
 
 
-@probe_router.get("/readyz")
+@probe_router.api_route("/readyz", methods=["GET", "HEAD"])
 async def readyz(service: Here) -> Response:
     """Say whether the outbox can be reached, and whether somebody works on what is due."""
     working = service.working

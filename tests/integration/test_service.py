@@ -417,6 +417,7 @@ def test_ready_while_somebody_works(here: Served) -> None:
     """It is ready at once, and not any more when entries have been due for a minute and nobody works on them."""
     assert here.get("/healthz", token=None) == {"alive": True}
     assert here.get("/readyz", token=None)["ready"] is True
+    assert {here.call("HEAD", path, token=None).status_code for path in ("/healthz", "/readyz")} == {200}
     now = time.monotonic()
     for age in range(int(STALLED_AFTER) + 5, 0, -1):
         here.service.watch.note(Sample(now - age, due=3))
