@@ -117,7 +117,7 @@ def test_service_that_stops(show: Callable[..., Seen]) -> None:
     page = seen.open()
     expect(page.locator("#sentence")).to_have_text("All is well: nothing is owed.")
     seen.stop()
-    expect(page.locator("#sentence")).to_contain_text("The service does not answer since", timeout=SOON)
+    expect(page.locator("#sentence")).to_contain_text("The service has not answered since", timeout=SOON)
     expect(page.locator("#state")).to_have_class("state bad")
     seen.start_again()
     expect(page.locator("#sentence")).to_have_text("All is well: nothing is owed.", timeout=SOON)

@@ -73,25 +73,25 @@
         headers: { Accept: "text/html" },
         signal: AbortSignal.timeout(PATIENCE),
       });
-      if (!answer.ok) throw new Error(`answers ${answer.status}`);
+      if (!answer.ok) return tellLost(`answered ${answer.status}`);
       const fresh = new DOMParser().parseFromString(await answer.text(), "text/html");
-      if (!PARTS.every((id) => fresh.getElementById(id))) throw new Error("is not this page any more");
+      if (!PARTS.every((id) => fresh.getElementById(id))) return tellLost("answered with another page");
       // Another version of the service: its page may need another style.
       if (fresh.body.dataset.version !== document.body.dataset.version) return location.reload();
       lastSeen = new Date();
       for (const id of PARTS) change(byId(id), fresh.getElementById(id));
       document.title = fresh.title;
-    } catch (error) {
-      tellLost(error.message && error.message.startsWith("answers") ? error.message : "does not answer");
+    } catch {
+      tellLost("not answered");
     } finally {
       asking = false;
+      timer = setTimeout(ask, PERIOD);
     }
-    timer = setTimeout(ask, PERIOD);
   }
 
   function tellLost(how) {
     const clock = lastSeen.toISOString().slice(11, 19);
-    const sentence = `The service ${how} since ${clock} UTC.`;
+    const sentence = `The service has ${how} since ${clock} UTC.`;
     byId("state").className = "state bad";
     if (byId("sentence").textContent !== sentence) byId("sentence").textContent = sentence;
     byId("counts").textContent = "What is shown is from then.";
