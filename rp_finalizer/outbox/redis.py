@@ -71,6 +71,9 @@ class RedisOutbox(Steps):
         """Take the most urgent entries that are due."""
         self._owners.add(owner)
         _, claimed = self._calls.do("claim", owner, str(limit), repr(float(lease)), token_hex(12))
+        if claimed and isinstance(claimed[0], str):
+            # The first answer was lost: these are the ids of what it told.
+            _, claimed = self._calls.do("look", *claimed)
         entries = []
         for known in map(known_of, claimed):
             self._changes.remember(known)

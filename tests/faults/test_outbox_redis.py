@@ -156,6 +156,32 @@ def test_a_lost_group_costs_nobody_what_he_holds(redis_server: RedisServer, outb
     assert redis_server.do("XLEN", STREAM) == 1
 
 
+def test_what_expired_is_taken_over_although_its_group_is_lost(redis_server: RedisServer, outbox: RedisOutbox) -> None:
+    """Nothing tells any more who was delivered what, nor does anything new come: the entry does."""
+    outbox.add(launch())
+    outbox.claim("gone", 1, 0.1)
+    redis_server.do("XGROUP", "DESTROY", STREAM, "workers")
+    wait_until(lambda: outbox.statistics().due)
+    (taken,) = outbox.claim("heir", 1, LEASE)
+    assert taken.attempts == 2
+    assert outbox.claim("another", 1, LEASE) == []
+    outbox.complete(taken.entry_id, taken.lease_token, DONE)
+    assert redis_server.do("XLEN", STREAM) == 0
+
+
+def test_entries_outlive_their_messages(redis_server: RedisServer, outbox: RedisOutbox) -> None:
+    """Somebody removed a stream: what waited in it is delivered all the same, and what was held is settled."""
+    for number in range(3):
+        outbox.add(launch(number))
+    (held,) = outbox.claim("worker", 1, LEASE)
+    redis_server.do("DEL", STREAM)
+    assert [UUID(each.launch.uuid).int for each in outbox.claim("worker", 3, LEASE)] == [1, 2]
+    outbox.renew(held.entry_id, held.lease_token, LEASE)
+    for entry in outbox.active():
+        outbox.complete(entry.entry_id, entry.lease_token, DONE)
+    assert outbox.statistics().by_state == {EntryState.DONE: 3}
+
+
 def test_a_wrong_password_is_told_at_once_and_never_shown(
     tmp_path: Path, opening: Callable[..., RedisOutbox], caplog: pytest.LogCaptureFixture
 ) -> None:

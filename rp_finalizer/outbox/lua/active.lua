@@ -1,4 +1,4 @@
--- needs reading
+-- needs text reading
 -- Give what workers hold, by when the lease ends.
 -- ARGV: how many.
 

@@ -1,5 +1,6 @@
--- needs reading due streams groups clock
--- Take what is due: first what others let the lease run out of, then what is new, the most urgent first.
+-- needs text streams demote groups consumers clock
+-- Take what is due: first what others let the lease run out of, then what is new, the most urgent first. Called again,
+-- tell the ids of what the first call took.
 -- ARGV: the worker, how many, for how many seconds, and the version that the entries get.
 
 local owner, limit, seconds, version = ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7]
@@ -28,7 +29,7 @@ local function deliver(message, id, rank)
   local held = call('HMGET', ENTRY .. id, unpack(READ))
   if not held[1] or held[13] ~= message then
     settle(message, rank)
-  elseif due_by(held[4], held[5]) then
+  elseif tonumber(held[4]) <= now or tonumber(held[5]) > now then
     lease(id, message, held)
     return true
   elseif held[14] ~= '' then
@@ -39,8 +40,8 @@ local function deliver(message, id, rank)
   end
 end
 
--- Take deliveries whose lease has run out.
-local function take_expired(rank)
+-- Take deliveries of a priority whose lease has run out.
+local function take_over(rank)
   local stream, cursor = STREAM .. rank, '-'
   local server_ms = clock[1] * 1000 + math.floor(clock[2] / 1000)
   local idle = exact(math.max(0, server_ms - math.floor(now * 1000) + AHEAD))
@@ -57,6 +58,18 @@ local function take_expired(rank)
       end
       cursor = '(' .. message
     end
+  end
+end
+
+-- Take what workers let the lease run out of.
+local function take_expired()
+  for _, rank in ipairs(RANKS) do
+    if call('XLEN', STREAM .. rank) > 0 then take_over(rank) end
+  end
+  -- Where a group was lost, it no longer tells of them.
+  for _, id in ipairs(call('ZRANGEBYSCORE', STATE .. 'leased', '-inf', now_text, 'LIMIT', 0, limit)) do
+    local held = call('HMGET', ENTRY .. id, 'message', 'turn', 'rank')
+    if #taken < limit and held[1] ~= '' and held[2] == '' then deliver(held[1], id, held[3]) end
   end
 end
 
@@ -91,7 +104,6 @@ local function take_next()
 end
 
 if ARGV[3] == '1' then
-  -- What the first call took, as it is.
   local order, ids = {}, {}
   for _, id in ipairs(call('ZRANGE', STATE .. 'leased', 0, -1)) do
     local held = call('HMGET', ENTRY .. id, 'version', 'rank', 'message')
@@ -101,14 +113,10 @@ if ARGV[3] == '1' then
     end
   end
   table.sort(ids, function(a, b) return order[a] < order[b] end)
-  if #ids > 0 then return answer('ok', wholes(ids)) end
+  if #ids > 0 then return answer('taken', cjson.encode(ids)) end
 end
 promote_due(1000)
-if jumped or #call('ZRANGEBYSCORE', STATE .. 'leased', '-inf', now_text, 'LIMIT', 0, 1) > 0 then
-  for _, rank in ipairs(RANKS) do
-    if call('XLEN', STREAM .. rank) > 0 then take_expired(rank) end
-  end
-end
+if jumped or #call('ZRANGEBYSCORE', STATE .. 'leased', '-inf', now_text, 'LIMIT', 0, 1) > 0 then take_expired() end
 while #taken < limit and take_next() do end
 if #taken > 0 then note_time() end
 return answer('ok', '[' .. table.concat(taken, ',') .. ']')

@@ -1,14 +1,11 @@
 -- Puts all entries where their times say, where a clock has gone back, or has caught up.
 
--- Let an entry that is not due after all wait.
-local function demote(id, rank, message, turn, visible_at)
-  call('ZREM', DUE, turn)
-  settle(message, rank)
-  call('HSET', ENTRY .. id, 'message', '', 'turn', '')
-  call('ZADD', WAITING, visible_at, id)
-end
-
 if jumped then
+  local function is_due(id)
+    local held = call('HMGET', ENTRY .. id, 'visible_at', 'updated_at')
+    return held[1] and (tonumber(held[1]) <= now or tonumber(held[2]) > now)
+  end
+
   for _, id in ipairs(call('ZRANGE', WAITING, 0, -1)) do
     if is_due(id) then promote(id) end
   end

@@ -1,4 +1,4 @@
--- needs reading due
+-- needs text reading due
 -- Give what is ready and not due, by when it comes due.
 -- ARGV: how many.
 

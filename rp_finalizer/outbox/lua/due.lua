@@ -1,11 +1,9 @@
 -- Which entries are due.
 
 -- What was written in the future was written before a clock went back: it is due.
-local function due_by(visible_at, updated_at) return tonumber(visible_at) <= now or tonumber(updated_at) > now end
-
 local function is_due(id)
   local held = call('HMGET', ENTRY .. id, 'visible_at', 'updated_at')
-  return held[1] and due_by(held[1], held[2])
+  return held[1] and (tonumber(held[1]) <= now or tonumber(held[2]) > now)
 end
 
 -- Of a state, what is due (or is not), by when that is or was.

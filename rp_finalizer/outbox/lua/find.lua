@@ -1,4 +1,4 @@
--- needs reading
+-- needs text reading
 -- Give the entries that an id or a launch's uuid names.
 -- ARGV: the name.
 

@@ -15,10 +15,3 @@ local function hold(message, rank, owner, until_)
   grouped(rank, 'XCLAIM', STREAM .. rank, GROUP, owner, 0, message,
     'TIME', string.format('%.0f', math.ceil(until_ * 1000) - AHEAD), 'FORCE', 'JUSTID')
 end
-
--- A consumer is removed with all that it has: only one that has nothing may be.
-local function remove_idle(rank, owner)
-  if #grouped(rank, 'XPENDING', STREAM .. rank, GROUP, '-', '+', 1, owner) == 0 then
-    call('XGROUP', 'DELCONSUMER', STREAM .. rank, GROUP, owner)
-  end
-end

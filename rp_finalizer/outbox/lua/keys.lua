@@ -3,9 +3,8 @@
 -- what that was decided of; but for the claim, which has to find the entries at the same moment.
 --
 -- KEYS[1] is the prefix P, with the hash tag that keeps all keys in one slot. The keys:
---   P:about         hash    `version` of this dictionary; `latest`: when something was written last, but for a
---                           moment; `jumped`: there while
---                           entries lie where a clock that went back has put them
+--   P:about         hash    `version` of this dictionary; `latest`: when something was written last, but for a moment;
+--                           `jumped`: there while entries lie where a clock that went back has put them
 --   P:counters      hash    how often each thing happened, by "KIND NAME"
 --   P:entry:ID      hash    an entry. Its fence: `version`, new with every write, and `lease_token`. What steps look at:
 --                           `state rank visible_at updated_at lease_owner attempts`; `message`, that in a stream; `turn`,

@@ -1,4 +1,4 @@
--- needs groups
+-- needs groups consumers
 -- Remove a worker's consumers, where nothing is theirs any more.
 -- ARGV: the worker.
 

@@ -1,4 +1,4 @@
--- needs reading
+-- needs text reading
 -- Give the entries of some ids, null for those that are not there.
 -- ARGV: the ids.
 

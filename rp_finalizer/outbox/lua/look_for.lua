@@ -1,4 +1,4 @@
--- needs reading
+-- needs text reading
 -- Give a launch's entry, null where it has none.
 -- ARGV: the launch's uuid and target.
 

@@ -1,4 +1,4 @@
--- needs reading due
+-- needs text reading due
 -- Give what runs let the lease run out of, by when that was.
 -- ARGV: how many.
 

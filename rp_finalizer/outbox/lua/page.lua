@@ -1,4 +1,4 @@
--- needs reading
+-- needs text reading
 -- Give a page of entries by their ids.
 -- ARGV: the state (empty: all), how many, and the id behind which it begins.
 

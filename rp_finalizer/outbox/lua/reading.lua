@@ -1,14 +1,4 @@
--- Entries as they are.
-
--- An entry in JSON, from the answer to HMGET of READ.
-local READ = {'version', 'state', 'rank', 'visible_at', 'updated_at', 'lease_owner', 'lease_token', 'attempts', 'facts',
-  'launch', 'history', 'report', 'message', 'turn'}
-local function text(id, version, state, rank, visible_at, updated_at, owner, token, attempts, facts, launch, history, report)
-  owner = owner ~= '' and cjson.encode(owner) or 'null'
-  return '["' .. id .. '","' .. version .. '","' .. state .. '",' .. rank .. ',' .. visible_at .. ',' .. updated_at ..
-    ',' .. owner .. ',' .. token .. ',' .. attempts .. ',' .. facts .. ',' .. launch .. ',[' .. history .. '],' ..
-    (report or 'null') .. ']'
-end
+-- Reads entries.
 
 -- An entry in JSON, `null` where there is none.
 local function whole(id)
