@@ -9,6 +9,7 @@ import time
 from contextlib import suppress
 from dataclasses import replace
 from functools import cache
+from gzip import compress
 from hashlib import sha256
 from importlib.resources import files
 from typing import Annotated, Any
@@ -52,24 +53,19 @@ Serving = Annotated[Service, Depends(_service)]
 
 
 @page_router.api_route("/", methods=["GET", "HEAD"])
-def show(service: Serving, role: Asker) -> Response:
+def show(request: Request, service: Serving, role: Asker) -> Response:
     """Show the queue, active work, dead letters and rates."""
     now = time.time()
     picture = read_picture(service.outbox, service.rates.per_minute(now), now)
     stalled = service.watch.readiness(time.monotonic(), service.settings.lease).error == "stalled"
     view = view_of(replace(picture, stalled=stalled), service.working)
-    body = (
-        _templates()
-        .get_template("page.html")
-        .render(
-            view=view,
-            admin=role >= Role.ADMIN,
-            may_sign_in=service.access.admin_token is not None,
-            admin_token=ADMIN_TOKEN,
-            version=_version(),
-        )
-    )
-    return HTMLResponse(body, headers=_SAFETY | {"Cache-Control": "no-store"})
+    may_sign_in = service.access.admin_token is not None
+    body = _drawn("page.html", view=view, admin=role >= Role.ADMIN, may_sign_in=may_sign_in, admin_token=ADMIN_TOKEN)
+    headers = _SAFETY | {"Cache-Control": "no-store", "Vary": "Accept-Encoding"}
+    if "gzip" in request.headers.get("accept-encoding", ""):
+        # It goes out every two seconds, and is ten times shorter so.
+        return HTMLResponse(compress(body, 3), headers=headers | {"Content-Encoding": "gzip"})
+    return HTMLResponse(body, headers=headers)
 
 
 @page_router.api_route("/page/{name}", methods=["GET", "HEAD"])
@@ -172,16 +168,15 @@ def _note(
     back: str = "Back to the queue",
     **more: Any,
 ) -> Response:
-    body = (
-        _templates()
-        .get_template("note.html")
-        .render(
-            {"title": title, "text": text, "mood": mood, "back": back, "action": "", "label": ""}
-            | {"root": _root(request), "version": _version()}
-            | more
-        )
-    )
+    words = {"title": title, "text": text, "mood": mood, "back": back, "action": "", "label": ""} | more
+    body = _drawn("note.html", root=_root(request), **words)
     return HTMLResponse(body, status, headers=_SAFETY | {"Cache-Control": "no-store"} | (headers or {}))
+
+
+def _drawn(template: str, **values: Any) -> bytes:
+    text = _templates().get_template(template).render(values, version=_version())
+    # What somebody has written may hold half a character.
+    return text.encode("utf-8", "replace")
 
 
 def _root(request: Request) -> str:

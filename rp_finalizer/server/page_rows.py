@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import defaultdict
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
@@ -171,6 +172,7 @@ def launch_of(launch: OwedLaunch, *, server: bool) -> Launch:
     )
 
 
+@lru_cache(maxsize=1024)
 def launches_page(endpoint: str, project: str) -> str | None:
     """Give the address of a project's launches; None unless the endpoint is a plain http(s) one in its normal form."""
     try:
