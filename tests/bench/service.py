@@ -72,8 +72,8 @@ def _seconds(connection: http.client.HTTPConnection, path: str) -> float:
     begun = perf_counter()
     connection.request("GET", path)
     answer = connection.getresponse()
-    answer.read()
-    assert answer.status == 200, path
+    body = answer.read()
+    assert answer.status == 200, (path, body)
     return perf_counter() - begun
 
 
