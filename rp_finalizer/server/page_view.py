@@ -142,7 +142,7 @@ def _here(working: Working | None) -> str:
     if not working.is_running():
         return "The worker beside this service has stopped."
     at_once = counted(working.max_concurrent, "launch", "launches")
-    return f"A worker runs beside this service: {at_once} at once, looks every {seconds(working.check_interval)}."
+    return f"A worker runs beside this service: {at_once} at once, looks every {working.check_interval:g} s."
 
 
 def _percent(part: float) -> str:

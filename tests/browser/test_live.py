@@ -57,6 +57,7 @@ def test_what_somebody_does_there_stays(show: Callable[..., Seen]) -> None:
     seen = show(outbox, rates)
     page = seen.open()
     page.locator("#rates summary").click()
+    page.locator("#queue summary").click()
     page.evaluate(
         """([button, text]) => {
           document.querySelector(`[data-key="d-${button}"] button`).focus()
@@ -78,6 +79,7 @@ def test_what_somebody_does_there_stays(show: Callable[..., Seen]) -> None:
     )
     assert page.evaluate("getSelection().toString()") == second.launch.uuid
     assert page.locator("#rates details").get_attribute("open") is not None
+    assert page.locator("#queue details").get_attribute("open") is not None
     assert page.evaluate("scrollY") == 120
     assert page.evaluate("document.querySelector('#queue .scroll').scrollTop") == 40
     assert seen.troubles == []

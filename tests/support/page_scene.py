@@ -24,7 +24,12 @@ READER_TOKEN = "reads-0123456789"
 ADMIN_TOKEN = "clears-0123456789"
 TOKENS = Access(READER_TOKEN, ADMIN_TOKEN)
 SERVER = "https://reportportal.example.com"
-SILENT = Failure(ErrorKind.UNAVAILABLE, "503 with text/html", "when ReportPortal answers again", status=503)
+SILENT = Failure(
+    ErrorKind.UNAVAILABLE,
+    "503 with text/html instead of JSON (tried 3 times in 0.8 s; gave up because retry_attempts is 3)",
+    "when ReportPortal answers again",
+    status=503,
+)
 FORBIDDEN = Failure(
     ErrorKind.FORBIDDEN,
     "403: You do not have enough permissions. Access is denied.",
