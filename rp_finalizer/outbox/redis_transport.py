@@ -6,6 +6,7 @@ Its connections are used directly: its client's own way there takes twice as lon
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import redis
@@ -27,6 +28,8 @@ if TYPE_CHECKING:
 
     from rp_finalizer.outbox.redis_scripts import Script
 
+_NO_LIMIT = 2**31
+"""Of connections: redis-py counts all that were ever made here, those that were lost, too, and stops at 100."""
 _RIGHTS = f"+@read +@write +@scripting +@connection +time ~{PREFIX}*"
 
 
@@ -39,6 +42,7 @@ class RedisTransport:
             protocol=2,
             decode_responses=True,
             encoding_errors="surrogatepass",
+            max_connections=_NO_LIMIT,
             socket_connect_timeout=connect,
             socket_timeout=read,
             retry=Retry(NoBackoff(), 0),
@@ -74,8 +78,7 @@ class RedisTransport:
 
     def close(self) -> None:
         """Close all connections."""
-        while self._idle:
-            self._idle.pop().disconnect()
+        self._drop_idle()
         self._client.close()
 
     def _answer(self, command: Sequence[str]) -> str:
@@ -89,11 +92,16 @@ class RedisTransport:
         except BaseException:
             # What it says next may be the answer to this; and where the server has gone, so have the other ones.
             connection.disconnect()
-            while self._idle:
-                self._idle.pop().disconnect()
+            self._drop_idle()
             raise
         self._idle.append(connection)
         return answer
+
+    def _drop_idle(self) -> None:
+        # Others may take the last one meanwhile.
+        with suppress(IndexError):
+            while True:
+                self._idle.pop().disconnect()
 
     def _connection(self) -> Any:
         if self._process != os.getpid():

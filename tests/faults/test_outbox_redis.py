@@ -100,6 +100,23 @@ def test_a_server_that_is_killed_and_comes_back_has_lost_nothing(
         assert [UUID(each.launch.uuid).int for each in outbox.claim("another", 3, LEASE)] == [2]
 
 
+def test_a_worker_that_has_lost_many_connections_makes_others(redis_server: RedisServer, outbox: RedisOutbox) -> None:
+    """However often Redis is lost in its life, and however many threads ask at once."""
+    outbox.add(launch())
+    for _ in range(8):
+        asking = [threading.Thread(target=outbox.statistics) for _ in range(16)]
+        redis_server.stop()
+        for each in asking:
+            each.start()
+        redis_server.go_on()
+        for each in asking:
+            each.join(LONG)
+        redis_server.do("CLIENT", "KILL", "TYPE", "normal")
+    begun = time.monotonic()
+    assert outbox.statistics().owed == 1
+    assert time.monotonic() - begun < LONG / 3
+
+
 def test_a_flushed_server_is_an_empty_outbox(redis_server: RedisServer, outbox: RedisOutbox) -> None:
     """What was in it is gone, and said to be; what comes is kept as in a new one."""
     outbox.add(launch())
