@@ -55,7 +55,7 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--workers", type=int, help="[20]")
     parser.add_argument("--outbox", choices=("redis", "sqlite"), default="redis", help="[redis]")
     parser.add_argument("--keep", type=Path, metavar="FOLDER", help="where to put what the workers said")
-    parser.add_argument("--bound", type=float, default=480.0, help="seconds after which the run has failed [480]")
+    parser.add_argument("--bound", type=float, default=400.0, help="seconds after which the run has failed [400]")
     return parser
 
 

@@ -60,8 +60,7 @@ class Feeder:
                 self.server.delete(launch.uuid, end_ms)
         match wave.way:
             case Way.COMMAND:
-                for second in (False, True):
-                    self._add_by_command(wave, [each for each in wave.launches if each.second_project is second])
+                self._add_by_command(wave)
             case Way.RUN:
                 for launch in wave.launches:
                     self._open(wave, launch)
@@ -85,9 +84,8 @@ class Feeder:
         last_ms = int((entry.alive_at or 0.0) * 1000)
         self._owe(launch, last_ms, last_ms, due=entry.lease_until or 0.0, crashed=True)
 
-    def _add_by_command(self, wave: Wave, launches: list[PlannedLaunch]) -> None:
-        if not launches:
-            return
+    def _add_by_command(self, wave: Wave) -> None:
+        launches = wave.launches
         project = _project(launches[0])
         options = ("--project", project, "--priority", wave.priority.value, "--quiet", "-")
         text = "\n".join(launch.uuid for launch in launches).encode()

@@ -73,6 +73,10 @@ class Harming:
                 continue
             self.progress.wait(LOOK)
 
+    def end_all(self) -> None:
+        """End at once what was begun: where a run is broken off, what is left is still to be looked at."""
+        self._end_what_is_over(float("inf"))
+
     def _may_begin(self, harm: Harm) -> bool:
         now = time.monotonic()
         if harm.kind.to_redis:

@@ -12,6 +12,7 @@ from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING
 
 from rp_finalizer.draining import all_entries
+from rp_finalizer.errors import OutboxError
 from rp_finalizer.outbox.redis import RedisOutbox
 from rp_finalizer.outbox.sqlite import SqliteOutbox
 from tests.chaos.evidence import Evidence
@@ -25,8 +26,9 @@ from tests.support.fault_proxy import FaultProxy
 from tests.support.redis_server import RedisServer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Mapping
 
+    from rp_finalizer.entries import Entry
     from rp_finalizer.outbox_port import Outbox
     from tests.chaos.schedule import HarmKind, Schedule
 
@@ -105,7 +107,8 @@ def _run(schedule: Schedule, scene: Scene, fleet: Fleet) -> Ran:
         feeder.abandon()
         for thread in threads:
             thread.join(PARTING)
-        harming.server.close()
+    harming.end_all()
+    harming.server.close()
     scene.problems += fleet.fallen() or fleet.end()
     scene.problems += (f"the run itself failed: {thread.error!r}" for thread in threads if thread.error is not None)
     seconds = time.monotonic() - begun
@@ -137,12 +140,19 @@ def _watch(progress: Progress, fleet: Fleet, threads: list[_Thread], scene: Scen
 
 
 def _evidence(schedule: Schedule, scene: Scene, feeder: Feeder, harming: Harming) -> Evidence:
+    entries: dict[str, Entry] = {}
+    counters: Mapping[str, int] = {}
+    try:
+        entries = {entry.launch.uuid: entry for entry in all_entries(scene.watched)}
+        counters = scene.watched.statistics().counters
+    except OutboxError as error:
+        scene.problems.append(f"what the outbox holds cannot be read: {error}")
     return Evidence(
         owed=feeder.owed,
         launches=scene.server.launches(),
-        entries={entry.launch.uuid: entry for entry in all_entries(scene.watched)},
+        entries=entries,
         calls=scene.server.finishing_calls(),
-        counters=scene.watched.statistics().counters,
+        counters=counters,
         lease=schedule.size.lease,
         killed=harming.fleet.killed,
         troubles=harming.troubles,
@@ -175,7 +185,7 @@ def _redis_scene(folder: Path, server: Server, schedule: Schedule) -> Iterator[S
     with RedisServer(data, durable=True) as redis, FaultProxy(redis.port) as proxy:
         url = f"redis://127.0.0.1:{proxy.port}/0"
         added = RedisOutbox(url, patience=PATIENCE)
-        watched = RedisOutbox(redis.url, patience=0.5)
+        watched = RedisOutbox(redis.url, patience=1.0)
         with contextlib.closing(added), contextlib.closing(watched):
             command = Command(folder, server.url, url, schedule.size)
             yield Scene(server, command, added, watched, Shared(redis, proxy))

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 BEFORE = 0.4
 """The part of the launches that is owed before the first worker begins."""
 
+SECOND = 0.1
+"""The part of the launches that is in the second project."""
 QUIET_EACH = 3
 """Of so many kills one is done while Redis is well."""
 
@@ -103,7 +105,7 @@ class Size:
     faults: int = 60
     """Kinds of trouble on the server, each of which meets some calls."""
     doomed: int = 60
-    bound: float = 480.0
+    bound: float = 400.0
     """After which the run has failed."""
 
     def scaled(self, launches: int, workers: int) -> Size:
@@ -122,6 +124,20 @@ class Size:
     def only(self, *kinds: HarmKind) -> Size:
         """Give the same with these kinds of harm only."""
         return replace(self, harms=tuple((kind, number) for kind, number in self.harms if kind in kinds))
+
+
+SHORT = Size(
+    launches=150,
+    workers=4,
+    lease=2.0,
+    attempts=4,
+    harms=((HarmKind.KILL_WORKER, 1), (HarmKind.KILL_REDIS, 1), (HarmKind.CUT, 1)),
+    waves=3,
+    faults=12,
+    doomed=len(Doom),
+    bound=90.0,
+)
+"""Some seconds of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,8 +218,12 @@ def _plan_waves(chance: random.Random, size: Size) -> tuple[Wave, ...]:
         count = left // size.waves + (number < left % size.waves)
         way = (Way.COMMAND, Way.RUN, Way.ADDED)[number % 3]
         # Before all that is there is settled, or nothing more would ever be.
-        at = int(len(first) * 0.8 * number / size.waves)
+        at = 1 + int(len(first) * 0.8 * number / size.waves)
         launches = tuple(_launch(chance, way) for _ in range(count))
+        if way is Way.COMMAND:
+            # The command adds launches of one project.
+            second = chance.random() < SECOND
+            launches = tuple(replace(launch, second_project=second) for launch in launches)
         waves.append(Wave(at, way, chance.choice(list(Priority)), launches))
     return tuple(waves)
 
@@ -216,7 +236,7 @@ def _launch(chance: random.Random, way: Way, doom: Doom | None = None) -> Planne
         uuid,
         status=chance.choice((None, None, "failed", "stopped", "cancelled")) if way is Way.ADDED else None,
         failed_item=chance.random() < 0.1,
-        second_project=chance.random() < 0.1,
+        second_project=chance.random() < SECOND,
         delay=chance.uniform(0.5, 3.0) if way is Way.ADDED and chance.random() < 0.1 else 0.0,
     )
 
@@ -232,7 +252,7 @@ def _plan_harms(chance: random.Random, size: Size) -> tuple[Harm, ...]:
             at = harms[-1].at
         harms.append(_harm(chance, size, at, kind))
     kills = [number for number, harm in enumerate(harms) if harm.kind is HarmKind.KILL_WORKER]
-    for number in kills[::QUIET_EACH]:
+    for number in kills[QUIET_EACH - 1 :: QUIET_EACH]:
         harms[number] = replace(harms[number], quiet=True)
     return tuple(harms)
 
