@@ -62,13 +62,18 @@ class Verdict:
     figures: Figures
 
 
-def judge(evidence: Evidence) -> Verdict:
-    """Hold what is known against what was promised."""
+def judge(evidence: Evidence, *, timed: bool = True) -> Verdict:
+    """Hold what is known against what was promised; with `timed` also how soon it was to be."""
     broken = list(evidence.mishaps)
     for owed in evidence.owed.values():
         broken += (f"{owed.uuid}: {fault}" for fault in _faults_of(owed, evidence))
     broken += _miscounted(evidence)
-    return Verdict(tuple(broken), _figures(evidence))
+    figures = _figures(evidence)
+    within = evidence.lease + GRACE
+    if timed and figures.gaps and figures.gaps[-1] > within:
+        late = f"{figures.gaps[-1]:.1f} s after its worker's kill"
+        broken.append(f"an entry was at work again {late}, and {within:g} s are right")
+    return Verdict(tuple(broken), figures)
 
 
 def _faults_of(owed: Owed, evidence: Evidence) -> Iterator[str]:

@@ -68,17 +68,17 @@ class Scene:
     problems: list[str] = field(default_factory=list)
 
 
-def run(schedule: Schedule, *, in_redis: bool = True, keep: Path | None = None) -> Ran:
+def run(schedule: Schedule, *, in_redis: bool = True, timed: bool = True, keep: Path | None = None) -> Ran:
     """Do it all: what is started here is gone afterwards, however it ends.
 
-    `keep`: a folder for what the workers said.
+    `timed`: whether it counts, too, how soon things happen. `keep`: a folder for what the workers said.
     """
     with TemporaryDirectory(prefix="rp-finalizer-chaos-") as folder, running_server() as server:
         places = _redis_scene if in_redis else _sqlite_scene
         with places(Path(folder), server, schedule) as scene, Fleet(scene.command) as fleet:
             scene.command.prepare()
             try:
-                return _run(schedule, scene, fleet)
+                return _run(schedule, scene, fleet, timed=timed)
             finally:
                 if keep is not None:
                     keep.mkdir(parents=True, exist_ok=True)
@@ -86,7 +86,7 @@ def run(schedule: Schedule, *, in_redis: bool = True, keep: Path | None = None) 
                         shutil.copy(words, keep)
 
 
-def _run(schedule: Schedule, scene: Scene, fleet: Fleet) -> Ran:
+def _run(schedule: Schedule, scene: Scene, fleet: Fleet, *, timed: bool) -> Ran:
     begun = time.monotonic()
     progress = Progress(scene.watched)
     feeder = Feeder(scene.server, scene.outbox, scene.command, progress)
@@ -114,7 +114,7 @@ def _run(schedule: Schedule, scene: Scene, fleet: Fleet) -> Ran:
     seconds = time.monotonic() - begun
     return Ran(
         schedule,
-        judge(_evidence(schedule, scene, feeder, harming)),
+        judge(_evidence(schedule, scene, feeder, harming), timed=timed),
         seconds,
         dict(harming.done),
         harming.restarts,
