@@ -12,7 +12,7 @@ CLIENT_TESTS := tests/contract tests/integration/test_promises.py tests/integrat
 # Many images set it. The tests start hundreds of processes, and each would compile all of our modules again.
 unexport PYTHONDONTWRITEBYTECODE
 
-.PHONY: help demo test test-clients test-endings test-browser screenshot check bench format clean
+.PHONY: help demo test test-clients test-endings test-browser screenshot check bench chaos format clean
 
 help:
 	@echo "make demo          a launch loses its process and is finished all the same (no ReportPortal needed)"
@@ -23,6 +23,7 @@ help:
 	@echo "make screenshot    the README's picture of that page, made again"
 	@echo "make check         format, lint, types, layers"
 	@echo "make bench         what finishing costs, as tables"
+	@echo "make chaos         a fleet of workers comes to harm; SEED=, LAUNCHES=, WORKERS=, OUTBOX=sqlite"
 	@echo "make format        put the code into the project's format"
 
 .venv/ready: pyproject.toml
@@ -75,6 +76,11 @@ check: .venv/ready
 
 bench: .venv/ready
 	@$(BIN)/python -m tests.bench
+
+# WORKERS is also that of the tests: here it counts where somebody has set it.
+chaos: .venv/ready
+	@$(BIN)/python -m tests.chaos $(if $(SEED),--seed $(SEED)) $(if $(LAUNCHES),--launches $(LAUNCHES)) \
+		$(if $(filter command environment,$(origin WORKERS)),--workers $(WORKERS)) $(if $(OUTBOX),--outbox $(OUTBOX))
 
 format: .venv/ready
 	$(BIN)/ruff format .
