@@ -55,6 +55,8 @@ class RedisConnection:
         self.name = name_of(url)
         self._url = url
         self._patience = patience
+        self._missed = False
+        """Whether it was told that the server is away."""
         self._transport: RedisTransport | None = None
 
     def call(self, step: str, now: str, *arguments: str, patience: float | None = None) -> list[Any]:
@@ -81,14 +83,19 @@ class RedisConnection:
         until, wait, again = time.monotonic() + patience, _FIRST_WAIT, "0"
         while True:
             try:
-                return self._opened().do(script(step), ("1", PREFIX, VERSION, now, again, *arguments))
+                answer = self._opened().do(script(step), ("1", PREFIX, VERSION, now, again, *arguments))
             except AwayError as error:
                 if time.monotonic() + wait >= until:
                     raise self._told(error, "start it, or name another outbox") from None
-                if wait == _LONGEST_WAIT / 2:
+                if wait == _LONGEST_WAIT / 2 and not self._missed:
+                    # Many may be waiting for it.
+                    self._missed = True
                     logger.warning("%s does not answer; it is tried for %g s in all", self.name, patience)
             except RefusedError as error:
                 raise self._told(error, error.mend) from None
+            else:
+                self._missed = False
+                return answer
             time.sleep(wait * random.uniform(0.5, 1.5))
             wait, again = min(2 * wait, _LONGEST_WAIT), "1"
 
