@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 from contextlib import suppress
+from ssl import SSLCertVerificationError
 from typing import TYPE_CHECKING, Any
 
 import redis
@@ -62,6 +63,8 @@ class RedisTransport:
         except (AuthenticationError, AuthorizationError) as error:
             raise RefusedError(str(error), "give the right user and password in its address") from None
         except (redis.ConnectionError, redis.TimeoutError) as error:
+            if isinstance(error.__context__, SSLCertVerificationError):
+                raise RefusedError(str(error), "name who signed its certificate: ...?ssl_ca_certs=FILE") from None
             raise AwayError(str(error)) from None
         except NoPermissionError as error:
             raise RefusedError(str(error), f"give its user these rights: {_RIGHTS}") from None

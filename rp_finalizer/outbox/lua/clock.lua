@@ -1,5 +1,13 @@
 -- Puts all entries where their times say, where a clock has gone back, or has caught up.
 
+-- Let an entry wait that is not due after all. It has no turn.
+local function demote(id, rank, message, visible_at)
+  settle(message, rank)
+  call('HSET', ENTRY .. id, 'message', '', 'turn', '')
+  call('ZADD', WAITING, visible_at, id)
+  note_next(visible_at)
+end
+
 if jumped then
   local function is_due(id)
     local held = call('HMGET', ENTRY .. id, 'visible_at', 'updated_at')
@@ -13,7 +21,8 @@ if jumped then
     local id = string.match(turn, '%S+$')
     if not is_due(id) then
       local held = call('HMGET', ENTRY .. id, 'rank', 'message', 'visible_at')
-      demote(id, held[1], held[2], turn, held[3])
+      call('ZREM', DUE, turn)
+      demote(id, held[1], held[2], held[3])
     end
   end
   for _, id in ipairs(call('ZRANGE', STATE .. 'leased', 0, -1)) do

@@ -4,7 +4,8 @@
 --
 -- KEYS[1] is the prefix P, with the hash tag that keeps all keys in one slot. The keys:
 --   P:about         hash    `version` of this dictionary; `latest`: when something was written last, but for a moment;
---                           `jumped`: there while entries lie where a clock that went back has put them
+--                           `jumped`: there while entries lie where a clock that went back has put them; `next`: no
+--                           entry of P:waiting or P:state:leased comes due before, so until then none is looked for
 --   P:counters      hash    how often each thing happened, by "KIND NAME"
 --   P:entry:ID      hash    an entry. Its fence: `version`, new with every write, and `lease_token`. What steps look at:
 --                           `state rank visible_at updated_at lease_owner attempts`; `message`, that in a stream; `turn`,
@@ -29,23 +30,30 @@ local ABOUT, COUNTERS, IDS, DUE, WAITING = P .. ':about', P .. ':counters', P ..
 local ENTRY, LAUNCH, STATE, STREAM = P .. ':entry:', P .. ':launch:', P .. ':state:', P .. ':stream:'
 local call = redis.call
 
-local clock = call('TIME')
-local true_now = clock[1] + clock[2] / 1000000
-local now = tonumber(ARGV[2]) or true_now
-
 -- As text, without loss.
 local function exact(number) return string.format('%.17g', number) end
 
-local now_text = exact(now)
+local clock = call('TIME')
+local true_text = string.format('%d.%06d', clock[1], clock[2])
+local now_text = ARGV[2] ~= '' and ARGV[2] or true_text
+local true_now, now, told_time = tonumber(true_text), tonumber(now_text), now_text
 
-local function answer(word, given) return '["' .. word .. '",' .. now_text .. ',' .. (given or '0') .. ']' end
+local function answer(word, given) return '["' .. word .. '",' .. told_time .. ',' .. (given or '0') .. ']' end
 
-local about = call('HMGET', ABOUT, 'version', 'latest', 'jumped')
+local about = call('HMGET', ABOUT, 'version', 'latest', 'jumped', 'next')
 if about[1] and about[1] ~= ARGV[1] then return answer('version', cjson.encode(about[1])) end
-local latest = tonumber(about[2] or 0)
+local latest, next_ = tonumber(about[2] or 0), tonumber(about[4] or 0)
 
 -- Entries may lie elsewhere than their times say.
 local jumped = now < latest or about[3]
+
+-- Have it known that something comes due.
+local function note_next(at)
+  if tonumber(at) < next_ then
+    next_ = tonumber(at)
+    call('HSET', ABOUT, 'next', at)
+  end
+end
 
 -- Once in a moment is enough: what is as old as this is due in a moment, too.
 local function note_time()

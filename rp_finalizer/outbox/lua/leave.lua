@@ -1,4 +1,4 @@
--- needs groups consumers
+-- needs groups
 -- Remove a worker's consumers, where nothing is theirs any more.
 -- ARGV: the worker.
 

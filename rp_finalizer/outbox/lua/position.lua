@@ -1,4 +1,4 @@
--- needs due streams demote groups clock turns
+-- needs due streams groups clock turns
 -- Give an entry's place among what is due, then what is delayed; 0 where it waits for nothing, null where it is unknown.
 -- ARGV: its id.
 

@@ -1,4 +1,4 @@
--- needs groups consumers
+-- needs groups
 -- Forget some entries that were finished so many seconds ago, and consumers that have been of no use for an hour.
 -- ARGV: the seconds, and how many entries.
 

@@ -1,4 +1,4 @@
--- needs text reading due streams demote groups clock turns
+-- needs text reading due streams groups clock turns
 -- Give what is due, in the order of the claim.
 -- ARGV: how many.
 

@@ -27,6 +27,7 @@ local function promote(id)
 end
 
 local function promote_due(limit)
+  if now < next_ and not jumped then return end
   local ids = call('ZRANGEBYSCORE', WAITING, '-inf', now_text, 'LIMIT', 0, limit)
   for _, id in ipairs(ids) do promote(id) end
   if #ids > 0 then note_time() end

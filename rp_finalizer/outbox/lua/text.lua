@@ -1,4 +1,7 @@
--- Entries as they are told.
+-- Entries as they are told, and whether they are due.
+
+-- What was written in the future was written before a clock went back: it is due.
+local function due_by(visible_at, updated_at) return tonumber(visible_at) <= now or tonumber(updated_at) > now end
 
 -- An entry in JSON, from the answer to HMGET of READ.
 local READ = {'version', 'state', 'rank', 'visible_at', 'updated_at', 'lease_owner', 'lease_token', 'attempts', 'facts',
