@@ -33,6 +33,8 @@ class Job:
     """None while it waits for its turn, and when it is being settled."""
     limit: Limit = field(default_factory=Limit)
     """Ends the work at once: when the lease is lost."""
+    lost: bool = False
+    """Whether it was."""
 
 
 class Jobs:
@@ -61,6 +63,25 @@ class Jobs:
         """Take one up."""
         with self._changed:
             self._jobs[job.entry.entry_id] = job
+
+    def go_on(self, entry: Entry, now: float) -> bool:
+        """Go on under its new lease with one that is worked on here already; False where there is no such.
+
+        Its old lease had run out, for the outbox was away, and it was this worker that took it next.
+        """
+        with self._changed:
+            job = self._jobs.get(entry.entry_id)
+            if job is None or job.lost:
+                return False
+            job.entry, job.renewed_at = entry, now
+            return True
+
+    def lose(self, job: Job, held: Entry, now: float) -> None:
+        """End the work on one whose lease is lost, unless it has another by now."""
+        with self._changed:
+            if job.entry is held:
+                job.lost = True
+                job.limit.shorten(0.0, now)
 
     def begin(self, job: Job, most: int, clock: Clock, stop: threading.Event) -> float | None:
         """Wait until fewer than so many are worked on, and begin one; give when that was, None where it is to stop."""
@@ -161,11 +182,12 @@ class Heartbeat:
                     self._renew(job)
 
     def _renew(self, job: Job) -> None:
+        held = job.entry
         try:
-            self._outbox.renew(job.entry.entry_id, job.entry.lease_token, self._lease)
+            self._outbox.renew(held.entry_id, held.lease_token, self._lease)
         except (LeaseLostError, UnknownEntryError):
             # Somebody else sees to it, or it was discarded: there is no more to be done here.
-            job.limit.shorten(0.0, self._clock.monotonic())
+            self._jobs.lose(job, held, self._clock.monotonic())
         except OutboxError:
             logger.exception("a lease could not be renewed")
 

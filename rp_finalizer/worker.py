@@ -175,9 +175,11 @@ class Worker:
             due = (self._resting() or self._outbox.next_due()) if room else None
             taken = self._claim(room) if due == 0.0 else []
             for entry in taken:
-                job = Job(entry, self._clock.monotonic())
-                self._jobs.add(job)
-                hands.give(partial(self._work, job))
+                now = self._clock.monotonic()
+                if not self._jobs.go_on(entry, now):
+                    job = Job(entry, now)
+                    self._jobs.add(job)
+                    hands.give(partial(self._work, job))
             if self._once and room and not taken and not self._jobs:
                 break
             if not taken:
@@ -216,7 +218,7 @@ class Worker:
             logger.warning("launch %s was seen to far too late; that is nobody's any more", entry.launch.uuid)
             return
         try:
-            self._keep(entry, decided, report)
+            self._keep(job, decided, report)
         finally:
             self._jobs.remove(job)
 
@@ -276,10 +278,15 @@ class Worker:
         if not known:
             logger.warning("launches of %s stay in the outbox: %s", project, report.error.message)
 
-    def _keep(self, entry: Entry, decided: Settlement, report: Report | None) -> None:
+    def _keep(self, job: Job, decided: Settlement, report: Report | None) -> None:
+        entry = job.entry
         try:
             self._settle(entry, decided, report)
         except (LeaseLostError, UnknownEntryError) as error:
+            if job.entry is not entry:
+                # It was taken anew here while it was being settled.
+                self._keep(job, decided, report)
+                return
             logger.warning("%s", error)
             with self._lock:
                 self.tally.lost += 1

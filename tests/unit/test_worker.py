@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from dataclasses import replace
 from math import inf
 from typing import TYPE_CHECKING
@@ -11,6 +12,8 @@ from uuid import UUID
 import pytest
 
 from rp_finalizer.entries import Entry, EntryState, OwedLaunch, Priority
+from rp_finalizer.errors import OutboxError
+from rp_finalizer.jobs import Jobs
 from rp_finalizer.outbox.memory import MemoryOutbox
 from rp_finalizer.outcome import ErrorKind, Outcome
 from rp_finalizer.report import Failure, Report
@@ -152,6 +155,54 @@ def test_a_worker_that_can_do_nothing_leaves_the_queue_to_the_others(outbox: Mem
     assert len(touched) < number / 4
     now = SystemClock().epoch()
     assert max(each.visible_at for each in touched) < now + 5
+
+
+class Away(MemoryOutbox):
+    """An outbox that cannot renew a lease, nor complete an entry before its lease has run out and was taken again."""
+
+    def __init__(self, *, settling: bool) -> None:
+        super().__init__(clock=SystemClock().epoch)
+        self.jobs = Jobs()
+        self._settling = settling
+
+    def wait(self) -> None:
+        """Wait until the worker has the entry for the second time."""
+        end = time.monotonic() + LONG
+        while not any(job.entry.attempts == 2 for job in self.jobs.all()):
+            assert time.monotonic() < end
+            threading.Event().wait(0.005)
+
+    def renew(self, entry_id: str, token: int, lease: float) -> None:  # noqa: ARG002  whatever it is
+        raise OutboxError("redis://", "away", "wait")
+
+    def complete(self, entry_id: str, token: int, report: Report) -> None:
+        if self._settling:
+            self.wait()
+        super().complete(entry_id, token, report)
+
+
+@pytest.mark.parametrize("settling", [False, True], ids=["while it is finished", "while it is settled"])
+def test_what_is_taken_again_by_the_worker_that_has_it_is_not_done_again(*, settling: bool) -> None:
+    """The outbox was away for longer than a lease: what is done is kept, and settled under the new one."""
+    outbox = Away(settling=settling)
+    outbox.add(launch())
+    done: list[str] = []
+
+    def finish(entry: Entry, deadline: Deadline) -> Report:  # noqa: ARG001  it takes its time
+        if not settling:
+            outbox.wait()
+        done.append(entry.launch.uuid)
+        return FINISHED
+
+    running = worker(outbox, finish, pace=Pace(concurrency=2, look=0.02, lease=0.3))
+    outbox.jobs = running._jobs
+    thread = threading.Thread(target=running.run)
+    thread.start()
+    while outbox.statistics().owed:
+        threading.Event().wait(0.005)
+    running.stop()
+    thread.join(LONG)
+    assert (len(done), running.tally.completed, running.tally.lost) == (1, 1, 0)
 
 
 def test_an_entry_whose_handling_ends_its_workers_becomes_a_dead_letter(outbox: MemoryOutbox) -> None:
