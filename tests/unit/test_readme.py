@@ -8,21 +8,25 @@ from pathlib import Path
 
 import click
 import pytest
+from prometheus_client import generate_latest
 
 from conftest_plugin.options import OPTIONS
 from rp_finalizer import Report
 from rp_finalizer.cli.entry import COMMANDS, cli
 from rp_finalizer.cli.exits import exit_code
+from rp_finalizer.outbox_port import Statistics
 from rp_finalizer.outcome import Outcome
 from rp_finalizer.server.access import ADMIN_TOKEN, API_TOKEN
+from rp_finalizer.server.metrics import registry_of
+from rp_finalizer.server.state import Working
 from rp_finalizer.setting_sources import PREFIX
 from rp_finalizer.settings import SETTINGS, SLOTS, Setting
 from rp_finalizer.settings.kinds import seconds_of
 
 PROJECT = Path(__file__).parents[2]
 README = (PROJECT / "README.md").read_text(encoding="utf-8")
-FOREIGN_FLAGS = {"--reportportal", "--rp-rerun", "--listener", "--init"}
-"""Flags of pytest's agent, and of commands that `run` runs."""
+FOREIGN_FLAGS = {"--reportportal", "--rp-rerun", "--listener", "--init", "--dir", "--appendonly", "--appendfsync"}
+"""Flags of pytest's agent, of commands that `run` runs, and of redis-server."""
 
 
 def flags_of(name: str) -> set[str]:
@@ -95,7 +99,14 @@ def test_flags() -> None:
 def test_variables_and_ini_values() -> None:
     """Every variable and every ini value of ours that README names is read."""
     assert in_code(rf"\b{PREFIX}\w+") <= {slot.variable for slot in SLOTS} | {API_TOKEN, ADMIN_TOKEN}
-    assert in_code(r"\brp_finalizer_(\w+)") <= set(OPTIONS)
+    assert in_code(r"\brp_finalizer_(\w+)") <= set(OPTIONS) | metrics()
+
+
+def metrics() -> set[str]:
+    """Give the names of the service's metrics, without the beginning that they share."""
+    registry = registry_of(Statistics(), Working(8, 1.0, lambda: True))
+    names = re.findall(r"^# TYPE rp_finalizer_(\w+)", generate_latest(registry).decode(), re.MULTILINE)
+    return set(names)
 
 
 def test_report() -> None:
