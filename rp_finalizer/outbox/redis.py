@@ -23,6 +23,7 @@ from rp_finalizer.outbox_port import CLEARED, Statistics
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
 
+    from rp_finalizer.outbox.redis_entry import Known
     from rp_finalizer.outbox.steps import Change
 
 OLDEST_SERVER = (6, 2)
@@ -121,9 +122,10 @@ class RedisOutbox(Steps):
             return entry.discarded(CLEARED, now)
 
         number, after = 0, ""
-        while page := self.entries(EntryState.READY, limit=_AT_ONCE, after=after):
-            after = page[-1].entry_id
-            changed = self._changes.several([(each.entry_id, cleared) for each in page], [DEAD])
+        while page := self._known("page", EntryState.READY, str(_AT_ONCE), after):
+            known = {each.entry.entry_id: each for each in page}
+            after = page[-1].entry.entry_id
+            changed = self._changes.several([(entry_id, cleared) for entry_id in known], [DEAD], known=known)
             number += sum(isinstance(each, Entry) for each in changed)
         return number
 
@@ -170,8 +172,11 @@ class RedisOutbox(Steps):
         return [each for each in results if isinstance(each, Entry)]
 
     def _entries(self, step: str, *arguments: str) -> list[Entry]:
+        return [each.entry for each in self._known(step, *arguments)]
+
+    def _known(self, step: str, *arguments: str) -> list[Known]:
         _, found = self._calls.do(step, *arguments)
-        return [known_of(each).entry for each in found]
+        return [known_of(each) for each in found]
 
 
 def _pairs(flat: Sequence[str]) -> Iterable[tuple[str, str]]:

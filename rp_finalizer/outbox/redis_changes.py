@@ -16,7 +16,7 @@ from rp_finalizer.outbox.redis_calls import AS_GUESSED, AS_TOLD
 from rp_finalizer.outbox.redis_entry import Known, changed_values, known_of, new_values, target_of
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
     from rp_finalizer.entries import OwedLaunch
     from rp_finalizer.outbox.counting import Counted
@@ -85,12 +85,15 @@ class RedisChanges:
         if_held: Sequence[Counted] = (),
         *,
         opens: bool = False,
+        known: Mapping[str, Known] | None = None,
     ) -> list[Entry | Exception]:
-        """Write what becomes of several entries, at one go; give for each what it is then, or why nothing became."""
+        """Write what becomes of several entries, at one go; give for each what it is then, or why nothing became.
+
+        Those that are not `known`, nor held here, are read before.
+        """
         now, tolerance = self._calls.time(), AS_GUESSED
-        tasks = [
-            _Task(entry_id, change, None if now is None else self._held.get(entry_id)) for entry_id, change in wanted
-        ]
+        known = {} if now is None else known or self._held
+        tasks = [_Task(entry_id, change, known.get(entry_id)) for entry_id, change in wanted]
         left = tasks
         while left:
             unknown = [task.entry_id for task in left if task.known is None]

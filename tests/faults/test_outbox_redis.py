@@ -160,6 +160,30 @@ def test_a_call_whose_answer_is_lost_is_done_once(
     assert added.launch == launch(4)
 
 
+def test_who_was_taken_over_elsewhere_changes_nothing(
+    redis_server: RedisServer, opening: Callable[..., RedisOutbox]
+) -> None:
+    """A worker that slept past its lease knows of nothing: what it tells then is refused, and what is there stays."""
+    stale, heir = opening(redis_server.url), opening(redis_server.url)
+    for number in range(4):
+        stale.add(launch(number))
+    slept = stale.claim("stale", 4, 0.2)
+    wait_until(lambda: heir.statistics().due == 4)
+    held = heir.claim("heir", 4, LEASE)
+    one, two, three, four = slept
+    late: list[Callable[[], object]] = [
+        lambda: stale.complete(one.entry_id, one.lease_token, DONE),
+        lambda: stale.put_off(two.entry_id, two.lease_token, None, 0.0),
+        lambda: stale.give_up(three.entry_id, three.lease_token, None, "no"),
+        lambda: stale.renew(four.entry_id, four.lease_token, LEASE),
+    ]
+    for call in late:
+        with pytest.raises(LeaseLostError):
+            call()
+    assert {each.entry_id: each for each in heir.active()} == {each.entry_id: each for each in held}
+    assert stale.statistics().counters["completed"] == stale.statistics().counters["dead"] == 0
+
+
 def test_a_lost_group_costs_nobody_what_he_holds(redis_server: RedisServer, outbox: RedisOutbox) -> None:
     """Somebody destroyed the consumer group: it is made anew, leases are kept, and what waited is delivered."""
     for number in range(3):
