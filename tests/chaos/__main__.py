@@ -32,7 +32,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     # What is said there of a Redis that is away is no news here.
     logging.getLogger("rp_finalizer").addHandler(logging.NullHandler())
     from tests.chaos.running import run  # noqa: PLC0415  signals are heeded while that is loaded
-    from tests.chaos.schedule import HarmKind, Size, plan  # noqa: PLC0415  as above
+    from tests.chaos.schedule import plan  # noqa: PLC0415  as above
+    from tests.chaos.size import HarmKind, Size  # noqa: PLC0415  as above
     from tests.chaos.table import show  # noqa: PLC0415  as above
 
     size = Size()

@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
     from rp_finalizer.entries import Entry
-    from tests.chaos.schedule import Doom
+    from tests.chaos.size import Doom
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING
 
 from rp_finalizer.entries import OwedLaunch
 from tests.chaos.evidence import Owed
-from tests.chaos.schedule import Doom, Way
+from tests.chaos.schedule import Way
 from tests.chaos.server import LASTED_MS, NO_PROJECT, PROJECT, SECOND_PROJECT
+from tests.chaos.size import Doom
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

@@ -18,7 +18,7 @@ from tests.support.commands import SCRIPT, environment
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from tests.chaos.schedule import Size
+    from tests.chaos.size import Size
 
 ENDING = 30.0
 """Seconds in which a worker that is told to end has ended."""

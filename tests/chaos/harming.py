@@ -10,8 +10,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from tests.chaos.evidence import Trouble
-from tests.chaos.schedule import HarmKind
 from tests.chaos.server_faults import AWAY, HANGS
+from tests.chaos.size import HarmKind
 from tests.support.fault_modes import AnswerLost, BlackHole, Refuse, Reset, Truncate
 
 if TYPE_CHECKING:

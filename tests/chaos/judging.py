@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from rp_finalizer.entries import EntryState
-from tests.chaos.schedule import Doom
+from tests.chaos.size import Doom
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping

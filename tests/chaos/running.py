@@ -30,7 +30,8 @@ if TYPE_CHECKING:
 
     from rp_finalizer.entries import Entry
     from rp_finalizer.outbox_port import Outbox
-    from tests.chaos.schedule import HarmKind, Schedule
+    from tests.chaos.schedule import Schedule
+    from tests.chaos.size import HarmKind
 
 LOOK = 0.2
 PARTING = 15.0

@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 import pytest
 
 from tests.chaos.running import run
-from tests.chaos.schedule import SHORT, HarmKind, plan
+from tests.chaos.schedule import plan
+from tests.chaos.size import SHORT, HarmKind
 
 if TYPE_CHECKING:
     from collections.abc import Callable

@@ -11,7 +11,7 @@ import pytest
 from rp_finalizer.entries import Entry, EntryState, Event, OwedLaunch
 from tests.chaos.evidence import Call, Evidence, Killed, Owed, Seen, Trouble
 from tests.chaos.judging import GRACE, judge
-from tests.chaos.schedule import Doom
+from tests.chaos.size import Doom
 
 if TYPE_CHECKING:
     from collections.abc import Mapping

@@ -7,7 +7,8 @@ from itertools import accumulate
 
 import pytest
 
-from tests.chaos.schedule import SHORT, Doom, HarmKind, Size, Way, plan
+from tests.chaos.schedule import Way, plan
+from tests.chaos.size import SHORT, Doom, HarmKind, Size
 
 
 def test_a_seed_gives_one_schedule() -> None:
