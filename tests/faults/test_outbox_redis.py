@@ -17,7 +17,7 @@ import pytest
 
 from rp_finalizer import LaunchFinalizer, Settings
 from rp_finalizer.emulator import Emulator, Fault
-from rp_finalizer.entries import EntryState, OwedLaunch
+from rp_finalizer.entries import EntryState, OwedLaunch, Priority
 from rp_finalizer.errors import EntryStateError, LeaseLostError, OutboxError, UnknownEntryError
 from rp_finalizer.outbox.redis import RedisOutbox
 from rp_finalizer.outbox.redis_scripts import script
@@ -333,6 +333,22 @@ def test_what_a_gone_consumer_had_is_taken_over_and_the_consumer_removed_only_th
     outbox.claim("heir", 1, LEASE)
     outbox.close()
     assert redis_server.do("XLEN", STREAM) == 0
+
+
+def test_all_that_expired_is_taken_over_first_however_much_it_is(
+    redis_server: RedisServer, outbox: RedisOutbox
+) -> None:
+    """The list of deliveries is followed to its end, and what is new comes behind it, however urgent."""
+    number = 250
+    for each in range(number):
+        outbox.add(launch(each))
+    assert len(outbox.claim("gone", number, 0.5)) == number
+    urgent = outbox.add(launch(number), priority=Priority.CRITICAL)
+    wait_until(lambda: outbox.statistics().due == number + 1)
+    taken = outbox.claim("heir", number + 1, LEASE)
+    assert [UUID(each.launch.uuid).int for each in taken] == list(range(number + 1))
+    assert taken[-1].entry_id == urgent.entry_id
+    assert consumers(redis_server) == {"heir"}
 
 
 def test_a_worker_outlives_its_redis(emulator: Emulator, tmp_path: Path, opening: Callable[..., RedisOutbox]) -> None:
