@@ -16,6 +16,7 @@ from rp_finalizer.hands import Hands
 from rp_finalizer.holders import alive as process_alive
 from rp_finalizer.jobs import Heartbeat, Job, Jobs
 from rp_finalizer.outcome import ErrorKind
+from rp_finalizer.pace import Pace
 from rp_finalizer.settling import (
     Completed,
     GivenUp,
@@ -46,41 +47,6 @@ _BREATH = 0.05
 """Seconds until a worker looks again that found nothing where something was due: others were faster."""
 
 logger = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True, slots=True)
-class Pace:
-    """How much at once, and how long. Times are seconds."""
-
-    concurrency: int = 8
-    lease: float = 60.0
-    entry_timeout: float = 300.0
-    rate: float = inf
-    """Launches a second, at most."""
-    look: float = 1.0
-    """How long others' new entries may wait to be seen."""
-    margin: float = 5.0
-    """How long after its time an entry is let go that somebody still works on: he does not heed his deadline."""
-    ahead: int = 0
-    """How many more entries to hold, so that nobody waits while others are taken and settled.
-
-    They are taken several at once: when half of these places are free.
-    """
-
-    @property
-    def held(self) -> int:
-        """Give how many entries are held at once."""
-        return self.concurrency + self.ahead
-
-    def room(self, held: int) -> int:
-        """Give how many entries to take where so many are held: none until it is worth a transaction."""
-        free = self.held - held
-        return free if free > self.ahead // 2 else 0
-
-
-def ahead_of(concurrency: int) -> int:
-    """Give a good `Pace.ahead`: about what is finished while the disk is waited for, and little taken from others."""
-    return min(2 * concurrency, 16)
 
 
 @dataclass(slots=True)

@@ -40,8 +40,9 @@ def _belongs(entry: Entry, settings: Settings) -> bool:
 
 def _work(outbox: Outbox, chosen: list[tuple[str, str | None]], settings: Settings, seconds: float) -> Tally:
     from rp_finalizer.entry_finishing import EntryFinisher  # noqa: PLC0415  for runs that find something
+    from rp_finalizer.pace import Pace  # noqa: PLC0415  as above
     from rp_finalizer.system_clock import SystemClock  # noqa: PLC0415  as above
-    from rp_finalizer.worker import Pace, Worker  # noqa: PLC0415  as above
+    from rp_finalizer.worker import Worker  # noqa: PLC0415  as above
 
     finisher = EntryFinisher(settings)
     worker = Worker(

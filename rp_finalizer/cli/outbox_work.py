@@ -18,8 +18,9 @@ from rp_finalizer.entry_finishing import EntryFinisher
 from rp_finalizer.errors import OutboxError
 from rp_finalizer.holders import this_process
 from rp_finalizer.outbox_wiring import patience_of
+from rp_finalizer.pace import Pace, ahead_of
 from rp_finalizer.system_clock import SystemClock
-from rp_finalizer.worker import Pace, Worker, ahead_of
+from rp_finalizer.worker import Worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable

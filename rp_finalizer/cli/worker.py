@@ -21,9 +21,9 @@ from rp_finalizer.cli.outbox_use import AWAY_PATIENCE, LOCK_PATIENCE, outbox_of
 from rp_finalizer.cli.outbox_work import Work, prepare
 from rp_finalizer.cli.output import print_json
 from rp_finalizer.errors import OutboxError, SettingsError
+from rp_finalizer.pace import Pace
 from rp_finalizer.queue_figures import statistics_body
 from rp_finalizer.settings.kinds import in_redis
-from rp_finalizer.worker import Pace
 
 if TYPE_CHECKING:
     from rp_finalizer.outbox_port import Outbox, Statistics

@@ -20,9 +20,10 @@ from rp_finalizer.draining import Choice, ChosenEntries, choose, owed_entries
 from rp_finalizer.entries import OwedLaunch
 from rp_finalizer.entry_finishing import EntryFinisher
 from rp_finalizer.outbox.sqlite import SqliteOutbox
+from rp_finalizer.pace import Pace, ahead_of
 from rp_finalizer.settings import Settings
 from rp_finalizer.system_clock import SystemClock
-from rp_finalizer.worker import Pace, Worker, ahead_of
+from rp_finalizer.worker import Worker
 from tests.bench.emulator_process import EmulatorProcess
 from tests.bench.launches import KEY, PROJECT
 from tests.bench.tables import Table, ratio, spread

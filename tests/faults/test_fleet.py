@@ -15,8 +15,9 @@ from rp_finalizer.emulator import ProjectRole
 from rp_finalizer.entries import EntryState
 from rp_finalizer.entry_finishing import EntryFinisher
 from rp_finalizer.outbox.redis import RedisOutbox
+from rp_finalizer.pace import Pace
 from rp_finalizer.system_clock import SystemClock
-from rp_finalizer.worker import Pace, Worker
+from rp_finalizer.worker import Worker
 from tests.support.commands import Commands, ended
 from tests.support.guarded_runs import guarded
 from tests.support.owed import Owed

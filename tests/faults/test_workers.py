@@ -22,10 +22,11 @@ from rp_finalizer.entries import Entry, EntryState, OwedLaunch
 from rp_finalizer.entry_finishing import EntryFinisher
 from rp_finalizer.outbox.sqlite import SqliteOutbox
 from rp_finalizer.outcome import Outcome
+from rp_finalizer.pace import Pace
 from rp_finalizer.report import Report
 from rp_finalizer.settling import Patience
 from rp_finalizer.system_clock import SystemClock
-from rp_finalizer.worker import Pace, Tally, Worker
+from rp_finalizer.worker import Tally, Worker
 from tests.support.commands import SCRIPT, environment
 from tests.support.polling import until
 from tests.support.reporting import FINISH, FINISH_NOW, QUICK, READ, finishes, status_of
@@ -245,7 +246,8 @@ from rp_finalizer.outcome import Outcome
 from rp_finalizer.report import Report
 from rp_finalizer.settling import Patience
 from rp_finalizer.system_clock import SystemClock
-from rp_finalizer.worker import Pace, Worker
+from rp_finalizer.pace import Pace
+from rp_finalizer.worker import Worker
 
 def finish(entry, deadline):
     if entry.launch.uuid == {str(UUID(int=1))!r}:

@@ -16,10 +16,11 @@ from rp_finalizer.errors import OutboxError
 from rp_finalizer.jobs import Jobs
 from rp_finalizer.outbox.memory import MemoryOutbox
 from rp_finalizer.outcome import ErrorKind, Outcome
+from rp_finalizer.pace import Pace
 from rp_finalizer.report import Failure, Report
 from rp_finalizer.settling import LONGEST_FOR_ANOTHER, Patience
 from rp_finalizer.system_clock import SystemClock
-from rp_finalizer.worker import Pace, Worker
+from rp_finalizer.worker import Worker
 
 if TYPE_CHECKING:
     from collections.abc import Callable
