@@ -1,7 +1,7 @@
 -- needs streams
 -- Write a new entry, where its launch has none and the time was right; tell 0 then, else 1.
--- ARGV: how many entries there is room for, how far the time may be behind (empty: it is as told), the launch's uuid and
--- target, what is counted, the id, and the entry's values in the order in which they are written below.
+-- ARGV: how many entries there is room for, how far the time may be behind (empty: it is as told), the launch's uuid
+-- and target, what is counted, the id, and the entry's values in the order in which they are written below.
 
 local room, tolerance, uuid, target, counted, id = tonumber(ARGV[4]), unpack(ARGV, 5, 9)
 local version, state, rank, visible_at = unpack(ARGV, 10, 13)

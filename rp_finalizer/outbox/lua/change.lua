@@ -1,8 +1,8 @@
 -- needs streams groups
--- Write what became of entries, each where it still is what that was decided of, and the time was right; tell for each 0
--- then, else 1.
--- ARGV: how many entries there is room for (empty: none is opened anew), how far the time may be behind (empty: it is as
--- told), and for each entry the arguments of `change`, in their order.
+-- Write what became of entries, each where it still is what that was decided of, and the time was right; tell for each
+-- 0 then, else 1.
+-- ARGV: how many entries there is room for (empty: none is opened anew), how far the time may be behind (empty: it is
+-- as told), and for each entry the arguments of `change`, in their order.
 
 local SIZE = 15
 local room, tolerance = ARGV[4], ARGV[5]
@@ -22,10 +22,10 @@ local function change(id, expected, counted, version, state, visible_at, updated
   -- The answer to the same call was lost.
   if held[1] == version then return 0 end
   if not in_time or held[1] ~= expected then return 1 end
-  if room ~= ''
-    and call('ZCARD', STATE .. 'open') + call('ZCARD', STATE .. 'ready') + call('ZCARD', STATE .. 'leased') >= room + 0 then
-    full = true
-    return 1
+  if room ~= '' then
+    local owed = call('ZCARD', STATE .. 'open') + call('ZCARD', STATE .. 'ready') + call('ZCARD', STATE .. 'leased')
+    full = owed >= tonumber(room)
+    if full then return 1 end
   end
   if event ~= '' then history = held[7] == '' and event or held[7] .. ',' .. event end
   local renewed = state == 'leased' and was == state and held[4] == token and message ~= '' and turn == ''

@@ -60,7 +60,9 @@ if jumped or next_ <= now then
     until #found == 0 or #taken >= limit
   end
   -- Where a group was lost, it no longer tells of them.
-  for _, id in ipairs(call('ZRANGEBYSCORE', STATE .. 'leased', '-inf', now_text, 'LIMIT', 0, limit)) do take_over(id) end
+  for _, id in ipairs(call('ZRANGEBYSCORE', STATE .. 'leased', '-inf', now_text, 'LIMIT', 0, limit)) do
+    take_over(id)
+  end
   local waiting = call('ZRANGE', WAITING, 0, 0, 'WITHSCORES')[2]
   local leased = call('ZRANGE', STATE .. 'leased', 0, 0, 'WITHSCORES')[2]
   next_ = math.min(tonumber(waiting or 1e300), tonumber(leased or 1e300))
@@ -71,7 +73,7 @@ while #taken < limit do
   local turns = call('ZPOPMIN', DUE, limit - #taken)
   if #turns == 0 then break end
   for i = 1, #turns, 2 do
-    local id = string.match(turns[i], '%S+$')
+    local id = id_of(turns[i])
     local held = call('HMGET', ENTRY .. id, unpack(READ))
     if held[1] and due_by(held[4], held[5]) then
       lease(id, held)

@@ -18,7 +18,7 @@ if jumped then
     if is_due(id) then promote(id) end
   end
   for _, turn in ipairs(call('ZRANGE', DUE, 0, -1)) do
-    local id = string.match(turn, '%S+$')
+    local id = id_of(turn)
     if not is_due(id) then
       local held = call('HMGET', ENTRY .. id, 'rank', 'message', 'visible_at')
       call('ZREM', DUE, turn)

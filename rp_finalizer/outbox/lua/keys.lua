@@ -1,22 +1,24 @@
 -- An outbox in Redis. Each step is one script, done whole or not at all: this file, those that the step's first line
--- says it needs, and the step's own. What becomes of an entry is decided by whoever calls, and written where it still is
--- what that was decided of; but for the claim, which has to find the entries at the same moment.
+-- says it needs, and the step's own. What becomes of an entry is decided by whoever calls, and written where it still
+-- is what that was decided of; but for the claim, which has to find the entries at the same moment.
 --
 -- KEYS[1] is the prefix P, with the hash tag that keeps all keys in one slot. The keys:
 --   P:about         hash    `version` of this dictionary; `latest`: when something was written last, but for a moment;
 --                           `jumped`: there while entries lie where a clock that went back has put them; `next`: no
 --                           entry of P:waiting or P:state:leased comes due before, so until then none is looked for
 --   P:counters      hash    how often each thing happened, by "KIND NAME"
---   P:entry:ID      hash    an entry. Its fence: `version`, new with every write, and `lease_token`. What steps look at:
---                           `state rank visible_at updated_at lease_owner attempts`; `message`, that in a stream; `turn`,
---                           its member of P:due. What they do not, in JSON: `launch`, `facts`, `report`, and
+--   P:entry:ID      hash    an entry. Its fence: `version`, new with every write, and `lease_token`. What steps look
+--                           at: `state rank visible_at updated_at lease_owner attempts`; `message`, that in a stream;
+--                           `turn`, its member of P:due. What they do not, in JSON: `launch`, `facts`, `report`, and
 --                           `history`, the events alone, for claims add to it
 --   P:launch:UUID   hash    the ids of a launch's entries, by "ENDPOINT#PROJECT"
 --   P:ids           zset    all ids, all of score 0, so in their order
---   P:state:STATE   zset    a state's ids, by when they come due: a delay, the end of a lease; of what is over, its end
---   P:stream:RANK   stream  a priority's entries that are due, and those delivered to workers; field `id`. Its one group is
---                           `workers`, begun at 0. What is delivered stays until it is settled. The time of a delivery is
---                           not when that was, but when its lease ends, less AHEAD: idle for AHEAD is a lease run out
+--   P:state:STATE   zset    a state's ids, by when they come due: a delay, the end of a lease; of what is over, by its
+--                           end
+--   P:stream:RANK   stream  a priority's entries that are due, and those delivered to workers; field `id`. Its one
+--                           group is `workers`, begun at 0. What is delivered stays until it is settled. The time of
+--                           a delivery is not when that was, but when its lease ends, less AHEAD: idle for AHEAD is a
+--                           lease run out
 --   P:due           zset    "RANK MESSAGE ID" of what is in a stream and not delivered, by its urgency
 --   P:waiting       zset    ids of the other owed entries, by when they come due: open, delayed, or taken by name
 --

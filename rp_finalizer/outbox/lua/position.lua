@@ -1,5 +1,6 @@
 -- needs due streams groups clock turns
--- Give an entry's place among what is due, then what is delayed; 0 where it waits for nothing, null where it is unknown.
+-- Give an entry's place among what is due, then what is delayed; 0 where it waits for nothing, null where it is
+-- unknown.
 -- ARGV: its id.
 
 local id = ARGV[4]

@@ -3,6 +3,9 @@
 -- A message so that it sorts among others.
 local function sortable(message) return string.sub(message, 1, 14) .. string.format('%8s', string.sub(message, 15)) end
 
+-- The id at the end of a turn, whose parts are of one length each.
+local function id_of(turn) return string.sub(turn, 26) end
+
 -- Let an entry be claimed; give its message and its turn, to be written into it.
 local function enqueue(id, rank, visible_at)
   local message = call('XADD', STREAM .. rank, '*', 'id', id)

@@ -6,7 +6,8 @@ local function due_by(visible_at, updated_at) return tonumber(visible_at) <= now
 -- An entry in JSON, from the answer to HMGET of READ.
 local READ = {'version', 'state', 'rank', 'visible_at', 'updated_at', 'lease_owner', 'lease_token', 'attempts', 'facts',
   'launch', 'history', 'report', 'message', 'turn'}
-local function text(id, version, state, rank, visible_at, updated_at, owner, token, attempts, facts, launch, history, report)
+local function text(id, version, state, rank, visible_at, updated_at, owner, token, attempts,
+                    facts, launch, history, report)
   owner = owner ~= '' and cjson.encode(owner) or 'null'
   return '["' .. id .. '","' .. version .. '","' .. state .. '",' .. rank .. ',' .. visible_at .. ',' .. updated_at ..
     ',' .. owner .. ',' .. token .. ',' .. attempts .. ',' .. facts .. ',' .. launch .. ',[' .. history .. '],' ..
