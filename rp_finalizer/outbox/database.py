@@ -86,7 +86,8 @@ class Database:
                     return attempt(self._opened())
                 except sqlite3.Error as error:
                     code = _code(error)
-                    moved = error.sqlite_errorcode == sqlite3.SQLITE_READONLY_DBMOVED if code else False
+                    # With a journal, SQLite may tell this as trouble with the disk.
+                    moved = self._identity != self._file.identity()
                     if last or not (moved or code in _DAMAGED):
                         raise self._told(error) from error
                     identity = self._identity

@@ -20,6 +20,7 @@ OLDEST = (3, 35, 0)
 _LOG_BUG = ((3, 7, 0), (3, 51, 2))
 """First and last version in which resetting the write-ahead log may lose a commit (sqlite.org, 3.51.3); but:"""
 _WITHOUT_BUG = frozenset({(3, 44, 6), (3, 50, 7)})
+_TRIES = 10
 
 
 def has_log_bug(version: tuple[int, int, int]) -> bool:
@@ -42,14 +43,20 @@ class DatabaseFile:
         """Open it, made where it is not there; give the connection, and which file that is. Raises `OutboxError`."""
         if sqlite3.sqlite_version_info < OLDEST:
             raise OutboxError(str(self), f"SQLite {sqlite3.sqlite_version} is too old", "3.35 is needed")
-        try:
-            self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-            with suppress(FileExistsError):
-                os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-            connection = sqlite3.connect(self.path, timeout=0.0, isolation_level=None, check_same_thread=False)
-        except (OSError, sqlite3.OperationalError) as error:
-            raise OutboxError(str(self), f"it cannot be opened: {error}", "name another with outbox") from error
-        return connection, self.identity()
+        for _ in range(_TRIES):
+            try:
+                self.path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+                with suppress(FileExistsError):
+                    os.close(os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+                before = self.identity()
+                connection = sqlite3.connect(self.path, timeout=0.0, isolation_level=None, check_same_thread=False)
+            except (OSError, sqlite3.OperationalError) as error:
+                raise OutboxError(str(self), f"it cannot be opened: {error}", "name another with outbox") from error
+            if before == self.identity() != 0:
+                return connection, before
+            # Deleted or replaced just now: which file was opened is not known.
+            connection.close()
+        raise OutboxError(str(self), "somebody deletes it again and again", "find out who, or name another with outbox")
 
     def identity(self) -> int:
         """Tell one file from another of the same name; 0 where there is none."""

@@ -17,6 +17,8 @@ import pytest
 
 from rp_finalizer.entries import Entry, EntryState, OwedLaunch
 from rp_finalizer.errors import OutboxError
+from rp_finalizer.outbox.database import Database
+from rp_finalizer.outbox.database_file import DatabaseFile
 from rp_finalizer.outbox.sqlite import SqliteOutbox
 from rp_finalizer.outcome import Outcome
 from rp_finalizer.report import Report
@@ -122,6 +124,28 @@ def test_a_file_deleted_underneath_is_made_anew(outbox: SqliteOutbox, path: Path
     outbox.add(launch(2))
     with contextlib.closing(SqliteOutbox(path)) as another:
         assert [each.launch for each in another.entries()] == [launch(2)]
+
+
+class DeletedMeanwhile(DatabaseFile):
+    """Has its file deleted once, at the moment when that is open and not yet written to."""
+
+    deleted = False
+
+    def journal_mode(self) -> str:
+        if not self.deleted:
+            self.deleted = True
+            self.path.unlink()
+        return super().journal_mode()
+
+
+def test_a_file_deleted_while_it_is_made_is_made_anew(path: Path) -> None:
+    """What is written then is in the file that is there."""
+    file = DeletedMeanwhile(path)
+    with contextlib.closing(Database(file, patience=5.0)) as database:
+        database.write(lambda db: db.execute("CREATE TABLE written (number)"))
+        assert file.deleted
+    with contextlib.closing(sqlite3.connect(path)) as db:
+        assert db.execute("SELECT name FROM sqlite_master WHERE name = 'written'").fetchone()
 
 
 def test_a_folder_deleted_underneath_is_made_anew(outbox: SqliteOutbox, path: Path) -> None:
