@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, NamedTuple, Protocol
 
 from rp_finalizer.entries import EntryState, Priority
 from rp_finalizer.measures import percentiles
@@ -53,6 +53,39 @@ class Statistics:
     def owed(self) -> int:
         """Count the launches that still are to be finished."""
         return sum(number for state, number in self.by_state.items() if state.owed)
+
+
+class Queued(NamedTuple):
+    """What a list says of an entry that waits."""
+
+    entry_id: str
+    launch_uuid: str
+    priority: Priority
+    created_at: float
+    attempts: int
+
+
+class AtWork(NamedTuple):
+    """What a list says of an entry that a worker holds."""
+
+    entry_id: str
+    launch_uuid: str
+    owner: str | None
+    since: float | None
+    """When its holder took it."""
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """What an outbox holds at one moment, as far as lists show it."""
+
+    by_state: Mapping[EntryState, int]
+    """Without those states that nothing is in."""
+    queue: Sequence[Queued]
+    """The first that wait, due or not, in the order in which they will be claimed as things stand."""
+    active: Sequence[AtWork]
+    """Those that workers hold, those first whose lease runs out first."""
 
 
 class Outbox(Protocol):
@@ -159,6 +192,13 @@ class Outbox(Protocol):
 
     def active(self, limit: int = 100) -> list[Entry]:
         """Give the entries that workers hold, those first whose lease runs out first."""
+        ...
+
+    def overview(self, limit: int = 100) -> Overview:
+        """Say what is there at this moment, with so many entries of each list.
+
+        In it stands what `statistics`, `queue`, `delayed` and `active` say; it takes a fraction of the time.
+        """
         ...
 
     def find(self, name: str) -> list[Entry]:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from collections.abc import Mapping
 
     from rp_finalizer.entries import Entry
-    from rp_finalizer.outbox_port import Outbox, Statistics
+    from rp_finalizer.outbox_port import Outbox, Overview, Statistics
 
 SHOWN = 100
 """Entries of a list, unless more are asked for."""
@@ -22,14 +22,25 @@ SHOWN = 100
 
 def status_body(outbox: Outbox, *, max_concurrent: int | None = None, limit: int = SHOWN) -> dict[str, Any]:
     """Say what waits and what is worked on; `max_concurrent` is that of the worker that asks, None where none does."""
-    body = _counts(outbox.statistics().by_state, max_concurrent)
-    queue = [_queued(entry, position) for position, entry in enumerate(waiting(outbox, limit), start=1)]
-    return {**body, "queue": queue, "active": active_entries(outbox, limit)}
+    seen = outbox.overview(limit)
+    queue = [
+        {
+            "entry_id": each.entry_id,
+            "launch_uuid": each.launch_uuid,
+            "priority": each.priority.value,
+            "queue_position": position,
+            "queued_at": each.created_at,
+            "attempts": each.attempts,
+        }
+        for position, each in enumerate(seen.queue, start=1)
+    ]
+    return {**_counts(seen.by_state, max_concurrent), "queue": queue, "active": _active(seen)}
 
 
-def active_entries(outbox: Outbox, limit: int = SHOWN) -> list[dict[str, Any]]:
+def active_body(outbox: Outbox, limit: int = SHOWN) -> dict[str, Any]:
     """Say what is worked on."""
-    return [_active(entry) for entry in outbox.active(limit)]
+    seen = outbox.overview(limit)
+    return {"active_count": seen.by_state.get(EntryState.LEASED, 0), "active": _active(seen)}
 
 
 def empty_status_body() -> dict[str, Any]:
@@ -93,22 +104,14 @@ def _counts(held: Mapping[EntryState, int], max_concurrent: int | None) -> dict[
     }
 
 
-def _queued(entry: Entry, position: int) -> dict[str, Any]:
-    return {
-        "entry_id": entry.entry_id,
-        "launch_uuid": entry.launch.uuid,
-        "priority": entry.priority.value,
-        "queue_position": position,
-        "queued_at": entry.created_at,
-        "attempts": entry.attempts,
-    }
-
-
-def _active(entry: Entry) -> dict[str, Any]:
-    return {
-        "entry_id": entry.entry_id,
-        "launch_uuid": entry.launch.uuid,
-        "worker": entry.lease_owner,
-        "started_at": entry.held_since,
-        "attempts": entry.attempts,
-    }
+def _active(seen: Overview) -> list[dict[str, Any]]:
+    return [
+        {
+            "entry_id": each.entry_id,
+            "launch_uuid": each.launch_uuid,
+            "worker": each.owner,
+            "started_at": each.since,
+            "attempts": each.attempts,
+        }
+        for each in seen.active
+    ]

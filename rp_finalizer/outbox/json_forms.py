@@ -29,8 +29,14 @@ def launch_values(launch: OwedLaunch) -> list[Any]:
 def launch_of(values: Sequence[Any]) -> OwedLaunch:
     """Read what `launch_values` gave."""
     endpoint, project, uuid, end_ms, status, description, attributes = values
-    told = tuple(Attribute(key, value, system=system) for key, value, system in attributes)
+    told = tuple([Attribute(key, value, system=system) for key, value, system in attributes])
     return OwedLaunch(endpoint, project, uuid, end_ms, status, description, told)
+
+
+def uuid_of(values: Sequence[Any]) -> str:
+    """Read only the uuid of what `launch_values` gave."""
+    uuid: str = values[2]
+    return uuid
 
 
 def failure_values(failure: Failure | None) -> list[Any] | None:

@@ -11,7 +11,7 @@ from rp_finalizer.entries import Entry, EntryState, OwedLaunch, Priority
 from rp_finalizer.errors import OutboxError, UnknownEntryError
 from rp_finalizer.outbox.counting import ADDED, DEAD, RECOVERED, Counted, statistics
 from rp_finalizer.outbox.steps import Steps
-from rp_finalizer.outbox_port import CLEARED, Statistics
+from rp_finalizer.outbox_port import CLEARED, AtWork, Overview, Queued, Statistics
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -82,9 +82,18 @@ class MemoryOutbox(Steps):
     def active(self, limit: int = 100) -> list[Entry]:
         """Give what workers hold."""
         with self._lock:
+            return self._active(self._clock())[:limit]
+
+    def overview(self, limit: int = 100) -> Overview:
+        """Say what is there."""
+        with self._lock:
             now = self._clock()
-            held = (e for e in self._entries.values() if e.state is EntryState.LEASED and e.visible_at > now)
-            return sorted(held, key=lambda each: each.visible_at)[:limit]
+            waiting, active = (self._due(now) + self._delayed(now))[:limit], self._active(now)[:limit]
+            return Overview(
+                Counter(each.state for each in self._entries.values()),
+                [Queued(e.entry_id, e.launch.uuid, e.priority, e.created_at, e.attempts) for e in waiting],
+                [AtWork(e.entry_id, e.launch.uuid, e.lease_owner, e.held_since, e.attempts) for e in active],
+            )
 
     def find(self, name: str) -> list[Entry]:
         """Give the entries of that id or launch."""
@@ -142,6 +151,10 @@ class MemoryOutbox(Steps):
     def _delayed(self, now: float) -> list[Entry]:
         later = (e for e in self._entries.values() if e.state is EntryState.READY and not e.due(now))
         return sorted(later, key=lambda each: each.visible_at)
+
+    def _active(self, now: float) -> list[Entry]:
+        held = (e for e in self._entries.values() if e.state is EntryState.LEASED and e.visible_at > now)
+        return sorted(held, key=lambda each: each.visible_at)
 
     def _new(self, launch: OwedLaunch, priority: Priority, delay: float) -> Entry:
         self._demand_room()

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 from secrets import token_hex
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from rp_finalizer.entries import Entry, EntryState, OwedLaunch, Priority
 from rp_finalizer.errors import EntryStateError, OutboxError, UnknownEntryError
@@ -16,9 +16,9 @@ from rp_finalizer.outbox.counting import DEAD, Counted, statistics
 from rp_finalizer.outbox.redis_calls import RedisCalls
 from rp_finalizer.outbox.redis_changes import RedisChanges
 from rp_finalizer.outbox.redis_connection import RedisConnection
-from rp_finalizer.outbox.redis_entry import known_of
+from rp_finalizer.outbox.redis_entry import at_work_of, known_of, queued_of
 from rp_finalizer.outbox.steps import Steps
-from rp_finalizer.outbox_port import CLEARED, Statistics
+from rp_finalizer.outbox_port import CLEARED, Overview, Statistics
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Sequence
@@ -104,6 +104,12 @@ class RedisOutbox(Steps):
         """Give what workers hold."""
         return self._entries("active", str(limit))
 
+    def overview(self, limit: int = 100) -> Overview:
+        """Say what is there."""
+        _, states, waiting, active = self._calls.do("overview", str(limit))
+        by_state = {EntryState(name): number for name, number in _pairs(states) if number}
+        return Overview(by_state, queued_of(waiting), at_work_of(active))
+
     def find(self, name: str) -> list[Entry]:
         """Give the entries of that id or launch."""
         return self._entries("find", name)
@@ -179,5 +185,5 @@ class RedisOutbox(Steps):
         return [known_of(each) for each in found]
 
 
-def _pairs(flat: Sequence[str]) -> Iterable[tuple[str, str]]:
+def _pairs(flat: Sequence[Any]) -> Iterable[tuple[str, Any]]:
     return zip(flat[::2], flat[1::2], strict=True)

@@ -13,7 +13,9 @@ from rp_finalizer.outbox.json_forms import (
     launch_values,
     report_of,
     report_text,
+    uuid_of,
 )
+from rp_finalizer.outbox_port import AtWork, Queued
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,6 +62,22 @@ def known_of(values: Sequence[Any]) -> Known:
         tuple([Event(*each) for each in history[-LONGEST_HISTORY:]]),
     )
     return Known(entry, version)
+
+
+def queued_of(told: Sequence[Sequence[Any]]) -> list[Queued]:
+    """Read what `overview` tells of entries that wait."""
+    return [
+        Queued(entry_id, uuid_of(launch), _PRIORITIES[rank], facts[0], attempts)
+        for entry_id, rank, attempts, facts, launch in told
+    ]
+
+
+def at_work_of(told: Sequence[Sequence[Any]]) -> list[AtWork]:
+    """Read what `overview` tells of entries that workers hold."""
+    return [
+        AtWork(entry_id, uuid_of(launch), owner, history[-1][0] if history else None, attempts)
+        for entry_id, owner, attempts, launch, history in told
+    ]
 
 
 def new_values(entry: Entry, version: str) -> list[str]:

@@ -9,6 +9,7 @@ for only where the clock did go back, among all that wait.
 
 from __future__ import annotations
 
+from functools import cache
 from typing import TYPE_CHECKING, NamedTuple
 
 from rp_finalizer.entries import AGEING, EntryState, Priority
@@ -38,7 +39,7 @@ def _lanes(states: Iterable[EntryState]) -> list[str]:
 
 
 def _query(what: str, states: Iterable[EntryState], order: str) -> Callable[..., str]:
-    """Select ids by conditions: the first `:limit` of each lane, then the first of these."""
+    """Select ids with their places by conditions: the first `:limit` of each lane, then the first of these."""
 
     def query(*conditions: str) -> str:
         firsts = [
@@ -47,7 +48,7 @@ def _query(what: str, states: Iterable[EntryState], order: str) -> Callable[...,
             for condition in conditions
         ]
         chosen = " UNION ALL ".join(f"SELECT * FROM ({first})" for first in firsts)  # noqa: S608  as above
-        return f"SELECT id FROM ({chosen}) ORDER BY {order}, id LIMIT :limit"  # noqa: S608  as above
+        return f"SELECT {order} AS place, id FROM ({chosen}) ORDER BY place, id LIMIT :limit"  # noqa: S608  as above
 
     return query
 
@@ -99,8 +100,8 @@ FIRST = "SELECT min(at) FROM ({})".format(  # noqa: S608  constants
 """When the first of what is owed comes due."""
 
 ACTIVE = (
-    "SELECT id FROM entries WHERE state = 'leased' AND rank BETWEEN 0 AND 3 AND visible_at > :now "
-    "ORDER BY visible_at LIMIT :limit"
+    "SELECT visible_at AS place, id FROM entries WHERE state = 'leased' AND rank BETWEEN 0 AND 3 "
+    "AND visible_at > :now ORDER BY place, id LIMIT :limit"
 )
 """What workers hold."""
 
@@ -111,3 +112,9 @@ FORGET = "DELETE FROM entries WHERE id IN (SELECT id FROM ({}) LIMIT :limit)".fo
     )
 )
 """Some of what was finished before a time; what is finished is due never, and keeps when that was in the same place."""
+
+
+@cache
+def rows(columns: str, selected: str) -> str:
+    """Have the columns of what is selected, behind its places, told at one go; not in its order."""
+    return f"SELECT place, id, {columns} FROM ({selected}) CROSS JOIN entries USING (id)"  # noqa: S608  as above

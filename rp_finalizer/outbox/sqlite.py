@@ -20,7 +20,7 @@ from rp_finalizer.outbox.joint_writes import JointWrites
 from rp_finalizer.outbox.memory import full
 from rp_finalizer.outbox.steps import Steps
 from rp_finalizer.outbox.table import Table
-from rp_finalizer.outbox_port import CLEARED, Statistics
+from rp_finalizer.outbox_port import CLEARED, Overview, Statistics
 
 if TYPE_CHECKING:
     import sqlite3
@@ -107,6 +107,10 @@ class SqliteOutbox(Steps):
     def active(self, limit: int = 100) -> list[Entry]:
         """Give what workers hold."""
         return self._read(lambda table: table.active(limit))
+
+    def overview(self, limit: int = 100) -> Overview:
+        """Say what is there."""
+        return self._read(lambda table: table.overview(limit))
 
     def find(self, name: str) -> list[Entry]:
         """Give the entries of that id or launch."""

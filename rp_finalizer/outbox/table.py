@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from operator import itemgetter
 from typing import TYPE_CHECKING, Any
 
 from rp_finalizer.entries import EntryState
@@ -10,11 +11,25 @@ from rp_finalizer.errors import UnknownEntryError
 from rp_finalizer.outbox import selection
 from rp_finalizer.outbox.counting import ADDED, Counted
 from rp_finalizer.outbox.json_forms import report_text
-from rp_finalizer.outbox.rows import COLUMNS, INSERT, UPDATE, entry_of, inserted, key_of, launch_keys, updated
+from rp_finalizer.outbox.rows import (
+    AT_WORK_COLUMNS,
+    COLUMNS,
+    INSERT,
+    QUEUED_COLUMNS,
+    UPDATE,
+    at_work_of,
+    entries_of,
+    inserted,
+    key_of,
+    launch_keys,
+    queued_of,
+    updated,
+)
+from rp_finalizer.outbox_port import Overview
 
 if TYPE_CHECKING:
     import sqlite3
-    from collections.abc import Iterable, Iterator
+    from collections.abc import Iterable, Iterator, Sequence
 
     from rp_finalizer.entries import Entry, OwedLaunch
 
@@ -26,6 +41,7 @@ _ONE_MORE = (
 _PASS = "UPDATE counters SET value = :now WHERE kind = 'clock' AND name = 'latest' AND value < :now"  # noqa: S105  no secret
 _REPORTED = "INSERT OR REPLACE INTO reports (id, report) SELECT id, ? FROM entries WHERE entry_id = ?"
 _REOPENED = "DELETE FROM reports WHERE id = (SELECT id FROM entries WHERE entry_id = ?)"
+_PLACE = itemgetter(0, 1)
 _FEW = 2000
 """Entries of a state that are sorted rather than looked for among all."""
 
@@ -45,7 +61,7 @@ class Table:
 
     def of(self, launch: OwedLaunch) -> Entry | None:
         """Give a launch's entry."""
-        return next(self._entries(f"{_SELECT} key = ?", (key_of(launch),)), None)
+        return next(iter(self._entries(f"{_SELECT} key = ?", (key_of(launch),))), None)
 
     def of_uuid(self, uuid: str) -> list[Entry]:
         """Give the entries of a launch's uuid, whatever server and project they are of."""
@@ -59,12 +75,12 @@ class Table:
             # The few are sorted; the many are met often enough where all are gone through in their order.
             condition = "AND state = :state" if self.number(state) <= _FEW else "AND +state = :state"
         query = f"{_SELECT} entry_id > :after {condition} ORDER BY entry_id LIMIT :limit"
-        return list(self._entries(query, {"after": after, "state": state, "limit": limit}))
+        return self._entries(query, {"after": after, "state": state, "limit": limit})
 
     def ready(self, up_to: int, limit: int) -> list[Entry]:
         """Give some that are ready, due or not, of those that were added up to this one."""
         query = f"{_SELECT} state = 'ready' AND id <= ? LIMIT ?"
-        return list(self._entries(query, (up_to, limit)))
+        return self._entries(query, (up_to, limit))
 
     def last(self) -> int:
         """Give the number of the entry that was added last; 0 where none is there."""
@@ -73,11 +89,11 @@ class Table:
 
     def in_turn(self, limit: int) -> list[Entry]:
         """Give what is due, the most urgent first."""
-        return self._selected(self._fitting(selection.IN_TURN), limit)
+        return entries_of(self._selected(COLUMNS, self._fitting(selection.IN_TURN), limit))
 
     def delayed(self, limit: int) -> list[Entry]:
         """Give what is ready, and not due yet."""
-        return self._selected(self._fitting(selection.DELAYED), limit)
+        return entries_of(self._selected(COLUMNS, self._fitting(selection.DELAYED), limit))
 
     def position(self, entry_id: str) -> int | None:
         """Count an entry and those whose turn is before its own; None where it has none."""
@@ -92,11 +108,23 @@ class Table:
 
     def overdue(self, limit: int) -> list[Entry]:
         """Give what runs let the lease run out of."""
-        return self._selected(self._fitting(selection.OVERDUE), limit)
+        return entries_of(self._selected(COLUMNS, self._fitting(selection.OVERDUE), limit))
 
     def active(self, limit: int) -> list[Entry]:
         """Give what workers hold."""
-        return self._selected(selection.ACTIVE, limit)
+        return entries_of(self._selected(COLUMNS, selection.ACTIVE, limit))
+
+    def overview(self, limit: int) -> Overview:
+        """Say what lists show of what is there."""
+        waiting = self._selected(QUEUED_COLUMNS, self._fitting(selection.IN_TURN), limit)
+        if len(waiting) < limit:
+            waiting += self._selected(QUEUED_COLUMNS, self._fitting(selection.DELAYED), limit - len(waiting))
+        counts = self.db.execute("SELECT name, value FROM counters WHERE kind = 'state' AND value > 0")
+        return Overview(
+            {EntryState(name): int(number) for name, number in counts},
+            queued_of(waiting),
+            at_work_of(self._selected(AT_WORK_COLUMNS, selection.ACTIVE, limit)),
+        )
 
     def due(self) -> int:
         """Count what is due."""
@@ -162,10 +190,12 @@ class Table:
     def _fitting(self, chosen: selection.Selection) -> str:
         return chosen.after_jump if self._clock_went_back() else chosen.plain
 
-    def _selected(self, query: str, limit: int) -> list[Entry]:
-        """Give the entries of the ids that are selected, in their order."""
-        ids = self.db.execute(query, {"now": self.now, "limit": limit}).fetchall()
-        return [entry for id_ in ids for entry in self._entries(f"{_SELECT} id = ?", id_)]
+    def _selected(self, columns: str, query: str, limit: int) -> list[Sequence[Any]]:
+        """Give columns of the entries that are selected, in their order."""
+        found = self.db.execute(selection.rows(columns, query), {"now": self.now, "limit": limit}).fetchall()
+        # SQLite gives them so, but does not promise it; and sorting long rows there takes as long as reading them.
+        found.sort(key=_PLACE)
+        return [row[2:] for row in found]
 
-    def _entries(self, query: str, values: Any) -> Iterator[Entry]:
-        return map(entry_of, self.db.execute(query, values))
+    def _entries(self, query: str, values: Any) -> list[Entry]:
+        return entries_of(self.db.execute(query, values).fetchall())

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from fastapi import APIRouter, Depends, Response
 
-from rp_finalizer.entries import EntryState
-from rp_finalizer.queue_figures import SHOWN, active_entries, statistics_body, status_body
+from rp_finalizer.queue_figures import SHOWN, active_body, statistics_body, status_body
 from rp_finalizer.server.access import admin
 from rp_finalizer.server.answers import answer
 from rp_finalizer.server.bodies import ActiveListBody, ClearedBody, StatisticsBody, StatusBody
@@ -44,8 +43,7 @@ def queue_statistics(service: Here) -> Response:
 @queue_router.get("/active", response_model=ActiveListBody, responses=refusals(422, 503))
 def queue_active(service: Here, limit: Limit = SHOWN) -> Response:
     """Give the entries at work, those first whose lease runs out first."""
-    count = service.outbox.statistics().by_state.get(EntryState.LEASED, 0)
-    return answer({"active_count": count, "active": active_entries(service.outbox, limit)})
+    return answer(active_body(service.outbox, limit))
 
 
 @queue_router.post(

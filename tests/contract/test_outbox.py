@@ -522,6 +522,39 @@ def test_who_works_on_what_is_told(outbox: Outbox, clock: Time) -> None:
     assert (active.lease_owner, active.held_since) == ("busy", NOW + 1.0)
 
 
+def test_the_overview_says_what_the_lists_say(opening: Callable[..., Outbox], clock: Time) -> None:
+    """What waits in the order of the claim, who works since when, and the counts; as many of each as are wanted."""
+    outbox = opening()
+    assert (outbox.overview().by_state, [*outbox.overview().queue], [*outbox.overview().active]) == ({}, [], [])
+    outbox.open(launch(1, attributes=(Attribute("a", 'b"\ud800]'),)), "late", 1.0)
+    outbox.open(launch(2), "run", LEASE)
+    for number, priority in enumerate(Priority, start=3):
+        outbox.add(launch(number), priority=priority, delay=float(number))
+        clock.pass_(1.0)
+    for number, delay in ((10, 90.0), (11, 80.0)):
+        outbox.add(launch(number), delay=delay)
+    claimed = outbox.claim("silent", 2, 2.0)
+    outbox.put_off(claimed[0].entry_id, claimed[0].lease_token, REFUSED, 70.0)
+    clock.pass_(3.0)
+    for worker in ('busy "\u00e9', "busier"):
+        outbox.claim(worker, 1, LEASE)
+    clock.pass_(1.0)
+    (over,) = outbox.claim("worker", 1, LEASE)
+    outbox.complete(over.entry_id, over.lease_token, FINISHED)
+    outbox.discard(outbox.add(launch(20)).entry_id, "no")
+    for _ in range(2):
+        seen, waiting, active = outbox.overview(), [*outbox.queue(), *outbox.delayed()], outbox.active()
+        assert seen.by_state == outbox.statistics().by_state
+        assert [*seen.queue] == [(e.entry_id, e.launch.uuid, e.priority, e.created_at, e.attempts) for e in waiting]
+        assert [*seen.active] == [(e.entry_id, e.launch.uuid, e.lease_owner, e.held_since, e.attempts) for e in active]
+        few = outbox.overview(2)
+        assert (few.by_state, [*few.queue]) == (seen.by_state, [*seen.queue][:2])
+        assert [*few.active] == [*seen.active][:2]
+        assert len(waiting) > 2
+        # Now the clock goes back: what was written in the future is due.
+        clock.pass_(-5.0)
+
+
 def test_what_is_cleared_becomes_dead_letters_that_can_be_revived(outbox: Outbox) -> None:
     """What is ready, due or not; never what a run or a worker holds, nor what is over."""
     held = outbox.open(launch(1), "run", LEASE)

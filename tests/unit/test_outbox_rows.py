@@ -86,7 +86,14 @@ def _calls(outbox: SqliteOutbox) -> list[Callable[[], object]]:
         lambda: outbox.open(launches[0], "run", 0.0),
         lambda: outbox.find(launches[0].uuid),
         lambda: [outbox.entries(), *(outbox.entries(state) for state in EntryState)],
-        lambda: [outbox.overdue(), outbox.queue(), outbox.active(), outbox.next_due(), outbox.statistics()],
+        lambda: [
+            outbox.overdue(),
+            outbox.queue(),
+            outbox.active(),
+            outbox.overview(),
+            outbox.next_due(),
+            outbox.statistics(),
+        ],
         lambda: [outbox.clear(), outbox.prune(0.0)],
     ]
 

@@ -15,3 +15,15 @@ local function expired()
   table.sort(ids, function(a, b) return order[a] < order[b] end)
   return ids
 end
+
+-- The first ids of what is due, in the order of the claim.
+local function in_turn(limit)
+  local ids = {}
+  for _, id in ipairs(expired()) do
+    if #ids < limit then ids[#ids + 1] = id end
+  end
+  if #ids < limit then
+    for _, turn in ipairs(call('ZRANGE', DUE, 0, limit - #ids - 1)) do ids[#ids + 1] = id_of(turn) end
+  end
+  return ids
+end
