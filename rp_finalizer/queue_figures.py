@@ -13,7 +13,6 @@ from rp_finalizer.outbox_port import COUNTERS
 if TYPE_CHECKING:
     from collections.abc import Mapping
 
-    from rp_finalizer.entries import Entry
     from rp_finalizer.outbox_port import Outbox, Overview, Statistics
 
 SHOWN = 100
@@ -46,16 +45,6 @@ def active_body(outbox: Outbox, limit: int = SHOWN) -> dict[str, Any]:
 def empty_status_body() -> dict[str, Any]:
     """Say the same of an outbox that was never used."""
     return {**_counts({}, None), "queue": [], "active": []}
-
-
-def waiting(outbox: Outbox, limit: int) -> list[Entry]:
-    """Give the entries that wait, in the order in which they will be claimed as things stand."""
-    due = outbox.queue(limit)
-    if len(due) < limit:
-        # Some may have come due since.
-        known = {entry.entry_id for entry in due}
-        due += [entry for entry in outbox.delayed(limit - len(due)) if entry.entry_id not in known]
-    return due
 
 
 def statistics_body(

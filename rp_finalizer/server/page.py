@@ -25,11 +25,13 @@ from rp_finalizer.errors import EntryStateError, OutboxError, UnknownEntryError
 from rp_finalizer.server.access import ADMIN_TOKEN, Asked, Refusal, RefusedError, Role, admin, reader
 from rp_finalizer.server.page_picture import read_picture
 from rp_finalizer.server.page_view import view_of
-from rp_finalizer.server.state import Service
+from rp_finalizer.server.state import Drawn, Service
 
 _FILES = {"style.css": "text/css", "script.js": "text/javascript", "icon.svg": "image/svg+xml"}
 """What the page loads besides itself."""
 _YEAR = 365 * 86_400
+_SHOWN_FOR = 1.0
+"""Seconds for which a page is shown to all who ask: what others do to the outbox is seen so much later."""
 _SAFETY = {
     "Content-Security-Policy": (
         "default-src 'none'; style-src 'self'; script-src 'self'; img-src 'self'; connect-src 'self'; "
@@ -55,17 +57,11 @@ Serving = Annotated[Service, Depends(_service)]
 @page_router.api_route("/", methods=["GET", "HEAD"])
 def show(request: Request, service: Serving, role: Asker) -> Response:
     """Show the queue, active work, dead letters and rates."""
-    now = time.time()
-    picture = read_picture(service.outbox, service.rates.per_minute(now), now)
-    stalled = service.watch.readiness(time.monotonic(), service.settings.lease).error == "stalled"
-    view = view_of(replace(picture, stalled=stalled), service.working)
-    may_sign_in = service.access.admin_token is not None
-    body = _drawn("page.html", view=view, admin=role >= Role.ADMIN, may_sign_in=may_sign_in, admin_token=ADMIN_TOKEN)
+    drawn = service.page.get(role.name, lambda: _draw(service, role))
     headers = _SAFETY | {"Cache-Control": "no-store", "Vary": "Accept-Encoding"}
     if "gzip" in request.headers.get("accept-encoding", ""):
-        # It goes out every two seconds, and is ten times shorter so.
-        return HTMLResponse(compress(body, 3), headers=headers | {"Content-Encoding": "gzip"})
-    return HTMLResponse(body, headers=headers)
+        return HTMLResponse(drawn.short, headers=headers | {"Content-Encoding": "gzip"})
+    return HTMLResponse(drawn.plain, headers=headers)
 
 
 @page_router.api_route("/page/{name}", methods=["GET", "HEAD"])
@@ -137,6 +133,18 @@ def clear(request: Request, service: Serving) -> Response:
     except OutboxError as error:
         return _away(request, error)
     return _back(request)
+
+
+def _draw(service: Service, role: Role) -> tuple[Drawn, float]:
+    """Draw the page; say for how many seconds it may be shown."""
+    now = time.time()
+    picture = read_picture(service.outbox, service.rates.per_minute(now), now)
+    stalled = service.watch.readiness(time.monotonic(), service.settings.lease).error == "stalled"
+    view = view_of(replace(picture, stalled=stalled), service.working)
+    may_sign_in = service.access.admin_token is not None
+    body = _drawn("page.html", view=view, admin=role >= Role.ADMIN, may_sign_in=may_sign_in, admin_token=ADMIN_TOKEN)
+    # An outbox that is back is seen at once. What goes out every two seconds is ten times shorter when compressed.
+    return Drawn(body, compress(body, 3)), 0.0 if picture.away else _SHOWN_FOR
 
 
 def _sign_in(request: Request, service: Service, role: Role) -> Response:

@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING
 from rp_finalizer.entries import EntryState
 from rp_finalizer.errors import OutboxError
 from rp_finalizer.outbox_port import Statistics
-from rp_finalizer.queue_figures import waiting
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,10 +59,19 @@ def read_picture(outbox: Outbox, minutes: Sequence[Minute], now: float) -> Pictu
             now,
             outbox.name,
             outbox.statistics(),
-            waiting(outbox, SHOWN),
+            _waiting(outbox),
             outbox.active(_LOOKED_AT),
             sorted(dead, key=lambda entry: entry.updated_at, reverse=True),
             minutes,
         )
     except OutboxError as error:
         return Picture(now, outbox.name, minutes=minutes, away=error)
+
+
+def _waiting(outbox: Outbox) -> list[Entry]:
+    due = outbox.queue(SHOWN)
+    if len(due) < SHOWN:
+        # Some may have come due since.
+        known = {entry.entry_id for entry in due}
+        due += [entry for entry in outbox.delayed(SHOWN - len(due)) if entry.entry_id not in known]
+    return due

@@ -5,11 +5,12 @@ from __future__ import annotations
 import logging
 import threading
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from rp_finalizer.errors import OutboxError
 from rp_finalizer.server.rates import Rates
 from rp_finalizer.server.readiness import Sample, Watch, sample_of
+from rp_finalizer.server.shared import Shared
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -32,6 +33,14 @@ class Working:
     is_running: Callable[[], bool]
 
 
+class Drawn(NamedTuple):
+    """The page as it is sent."""
+
+    plain: bytes
+    short: bytes
+    """Compressed."""
+
+
 @dataclass(slots=True)
 class Service:
     """What there is for the calls. Safe to use from several threads.
@@ -49,6 +58,8 @@ class Service:
     rates: Rates = field(default_factory=Rates)
     watch: Watch = field(default_factory=Watch)
     """What was seen of the outbox lately, by which the service is ready or not."""
+    page: Shared[Drawn] = field(default_factory=Shared)
+    """The page as it was drawn last, by who it is for."""
     turns: tuple[threading.Lock, ...] = field(default_factory=lambda: tuple(threading.Lock() for _ in range(64)))
     """By launch: of several who enqueue the same one at once, one is told that it is new."""
 
@@ -69,8 +80,15 @@ class Service:
 
     def retry(self, entry_id: str) -> Entry:
         """Make a dead letter ready again. Raises `UnknownEntryError`, `EntryStateError` and `OutboxError`."""
-        return self.outbox.retry(entry_id)
+        try:
+            return self.outbox.retry(entry_id)
+        finally:
+            # Also when somebody was faster: who asked has to see that.
+            self.page.forget()
 
     def clear(self) -> int:
         """Make dead letters of all that waits; say how many. Raises `OutboxError`."""
-        return self.outbox.clear()
+        try:
+            return self.outbox.clear()
+        finally:
+            self.page.forget()

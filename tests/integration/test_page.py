@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import time
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from html.parser import HTMLParser
 from typing import TYPE_CHECKING
@@ -28,6 +30,7 @@ from tests.support.page_scene import (
     busy,
     service_of,
 )
+from tests.support.polling import until
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterator
@@ -251,6 +254,33 @@ def test_retry_all(site: Site) -> None:
     site.outbox.clear()
     assert site.post("/page/dead-letters/retry").status_code == 303
     assert site.outbox.statistics().by_state == {EntryState.READY: 520}
+
+
+def test_who_clicks_sees_it(site: Site) -> None:
+    """However many watch, and share what is drawn: the page after a retry or a clear tells what became of it."""
+    dead = site.outbox.bury("no rights")
+    assert site.page().said("sentence") == "1 launch was given up."
+    site.post(f"/page/dead-letters/{dead.entry_id}/retry")
+    assert site.page().said("counts") == "1 waits, 0 at work."
+    site.post("/page/queue/clear")
+    assert site.page().said("queue") == "Queue Nothing waits."
+    # Somebody else is faster.
+    site.outbox.retry(dead.entry_id)
+    assert site.post(f"/page/dead-letters/{dead.entry_id}/retry").status_code == 409
+    assert site.page().said("dead") == "Dead letters There are no dead letters."
+
+
+def test_many_who_watch(site: Site) -> None:
+    """Who watches beside others costs no reading of the outbox, and a page is never older than two seconds."""
+    site.outbox.owe(3)
+    with ThreadPoolExecutor(8) as threads:
+        begun = time.monotonic()
+        pages = list(threads.map(lambda _: site.page().said("counts"), range(40)))
+        took = time.monotonic() - begun
+    assert set(pages) == {"3 wait, 0 at work."}
+    assert site.outbox.read <= 2 + took
+    site.outbox.owe(1)
+    until(lambda: site.page().said("counts") == "4 wait, 0 at work.", seconds=5.0)
 
 
 def test_retry_of_what_is_gone(site: Site) -> None:

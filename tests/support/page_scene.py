@@ -53,10 +53,13 @@ class SceneOutbox(MemoryOutbox):
         self.back = 0.0
         """Seconds by which its clock is behind."""
         self.away = False
+        self.read = 0
+        """How often it was read for the page."""
         super().__init__(clock=lambda: time.time() - self.back)
         self._random = random.Random(20)
 
     def statistics(self) -> Statistics:
+        self.read += 1
         self._reach()
         return super().statistics()
 
