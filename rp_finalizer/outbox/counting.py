@@ -41,11 +41,12 @@ def death(error: Failure | None) -> list[Counted]:
 
 
 def statistics(counts: Iterable[tuple[str, str, int]], due: int) -> Statistics:
-    """Read the counters: kind, name and value of each."""
+    """Read the counters: kind, name and value of each; one may be told in parts."""
     by_kind: dict[str, dict[str, int]] = {kind: {} for kind in ("state", "event", "error", "latency")}
     for kind, name, value in counts:
         if value:
-            by_kind.setdefault(kind, {})[name] = value
+            named = by_kind.setdefault(kind, {})
+            named[name] = named.get(name, 0) + value
     return Statistics(
         {EntryState(name): value for name, value in by_kind["state"].items()},
         due,

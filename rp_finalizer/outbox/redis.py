@@ -7,7 +7,6 @@ time is the server's.
 from __future__ import annotations
 
 from contextlib import suppress
-from secrets import token_hex
 from typing import TYPE_CHECKING, Any
 
 from rp_finalizer.entries import Entry, EntryState, OwedLaunch, Priority
@@ -17,6 +16,7 @@ from rp_finalizer.outbox.redis_calls import RedisCalls
 from rp_finalizer.outbox.redis_changes import RedisChanges
 from rp_finalizer.outbox.redis_connection import RedisConnection
 from rp_finalizer.outbox.redis_entry import at_work_of, known_of, queued_of
+from rp_finalizer.outbox.redis_versions import new_version
 from rp_finalizer.outbox.steps import Steps
 from rp_finalizer.outbox_port import CLEARED, Overview, Statistics
 
@@ -71,7 +71,7 @@ class RedisOutbox(Steps):
     def claim(self, owner: str, limit: int, lease: float) -> list[Entry]:
         """Take the most urgent entries that are due."""
         self._owners.add(owner)
-        _, claimed = self._calls.do("claim", owner, str(limit), repr(float(lease)), token_hex(12))
+        _, claimed = self._calls.do("claim", owner, str(limit), repr(float(lease)), new_version())
         if claimed and isinstance(claimed[0], str):
             # The first answer was lost: these are the ids of what it told.
             _, claimed = self._calls.do("look", *claimed)
@@ -148,9 +148,10 @@ class RedisOutbox(Steps):
         """Count."""
         _, states, due, counters = self._calls.do("statistics")
         counts = [("state", name, int(number)) for name, number in _pairs(states)]
-        for names, number in _pairs(counters):
-            kind, _, name = names.partition(" ")
-            counts.append((kind, name, int(number)))
+        for lines, number in _pairs(counters):
+            for line in lines.split("\n"):
+                kind, _, name = line.partition(" ")
+                counts.append((kind, name, int(number)))
         return statistics(counts, int(due))
 
     def next_due(self) -> float | None:

@@ -5,7 +5,6 @@ Else it is read and decided again.
 
 from __future__ import annotations
 
-from secrets import token_hex
 from typing import TYPE_CHECKING, Any, NamedTuple
 from uuid import uuid4
 
@@ -14,6 +13,7 @@ from rp_finalizer.errors import EntryStateError, LeaseLostError, UnknownEntryErr
 from rp_finalizer.outbox.counting import ADDED
 from rp_finalizer.outbox.redis_calls import AS_GUESSED, AS_TOLD
 from rp_finalizer.outbox.redis_entry import Known, changed_values, known_of, new_values, target_of
+from rp_finalizer.outbox.redis_versions import new_version
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -55,7 +55,7 @@ class RedisChanges:
                 entry = known_of(found).entry
                 return entry if change(entry, now) is entry else self.one(entry.entry_id, change, opens=True)
             new = Entry(str(uuid4()), launch, now, now, priority=priority, visible_at=now + delay)
-            after = Known(change(new, now), token_hex(12))
+            after = Known(change(new, now), new_version())
             values = (launch.uuid, target_of(new), _lines([ADDED]), new.entry_id, *new_values(*after))
             _, refused = self._calls.write("add", now, *values, tolerance=tolerance, makes_owed=True)
             if not refused:
@@ -73,10 +73,34 @@ class RedisChanges:
         opens: bool = False,
     ) -> Entry:
         """Write what becomes of an entry; where it `opens`, it may be owed again. Raises what `change` does."""
+        if not opens and (written := self._held_one(entry_id, change, counted, if_held)):
+            return written
         (result,) = self.several([(entry_id, change)], counted, if_held, opens=opens)
         if isinstance(result, Entry):
             return result
         raise result
+
+    def _held_one(
+        self, entry_id: str, change: Change, counted: Sequence[Counted], if_held: Sequence[Counted]
+    ) -> Entry | None:
+        """Write what becomes of an entry that is held here, as `several` does; None where more has to be known."""
+        now, before = self._calls.time(), self._held.get(entry_id)
+        if now is None or before is None:
+            return None
+        try:
+            after = Known(change(before.entry, now), new_version())
+        except (LeaseLostError, EntryStateError):
+            return None
+        noted = _lines([*counted, *if_held] if if_held else counted)
+        values = changed_values(before.entry, *after)
+        _, (refused,) = self._calls.write(
+            "change", now, entry_id, before.version, noted, *values, tolerance=AS_GUESSED, makes_owed=False
+        )
+        if refused:
+            self._held.pop(entry_id, None)
+            return None
+        self.remember(after)
+        return after.entry
 
     def several(
         self,
@@ -162,7 +186,7 @@ class _Task:
         if self.known is None or self.result is not None:
             return None
         try:
-            return _Decision(self, self.known, Known(self._change(self.known.entry, now), token_hex(12)))
+            return _Decision(self, self.known, Known(self._change(self.known.entry, now), new_version()))
         except (LeaseLostError, EntryStateError) as error:
             if self._fresh:
                 self.result = error

@@ -33,6 +33,7 @@ _CONNECT, _READ = 1.0, 5.0
 _FIRST_WAIT, _LONGEST_WAIT = 0.0625, 1.0
 """Seconds between two tries."""
 
+_decode = json.JSONDecoder().decode
 logger = logging.getLogger(__name__)
 
 
@@ -61,9 +62,8 @@ class RedisConnection:
 
     def call(self, step: str, now: str, *arguments: str, patience: float | None = None) -> list[Any]:
         """Do a step; give its answer. Raises `OutboxError`."""
-        answer: list[Any] = json.loads(
-            self._patiently(step, now, arguments, self._patience if patience is None else patience)
-        )
+        patience = self._patience if patience is None else patience
+        answer: list[Any] = _decode(self._patiently(step, now, arguments, patience))
         if answer[0] == "version":
             newer = f"another version of rp-finalizer keeps its entries there (version {answer[2]})"
             raise OutboxError(self.name, newer, "use that version, or another database of this server")

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 _PRIORITIES = tuple(Priority)
+_STATES = {state.value: state for state in EntryState}
 _encode = json.JSONEncoder().encode
 
 
@@ -39,7 +40,7 @@ def known_of(values: Sequence[Any]) -> Known:
     )
     created_at, alive_at, misses, generation, reason, last_error = facts
     visible_at = float(visible_at)
-    entry_state = EntryState(state)
+    entry_state = _STATES[state]
     entry = Entry(
         entry_id,
         launch_of(launch),

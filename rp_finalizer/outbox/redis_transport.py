@@ -31,6 +31,9 @@ if TYPE_CHECKING:
 
 _NO_LIMIT = 2**31
 """Of connections: redis-py counts all that were ever made here, those that were lost, too, and stops at 100."""
+_COMMON = 4096
+_HEADS = [f"${length}" for length in range(_COMMON)]
+"""Of arguments of usual lengths."""
 _RIGHTS = f"+@read +@write +@scripting +@connection +time ~{PREFIX}*"
 
 
@@ -118,11 +121,17 @@ class RedisTransport:
 
 def _packed(command: Sequence[str]) -> bytes:
     """Give a command as Redis reads it."""
-    packed = f"*{len(command)}\r\n" + "".join([f"${len(each)}\r\n{each}\r\n" for each in command])
-    if packed.isascii():
-        return packed.encode("ascii")
-    parts = [b"*%d\r\n" % len(command)]
+    # Twice as fast as the same by a loop.
+    parts = [""] * (2 * len(command) + 2)
+    parts[0] = f"*{len(command)}"
+    parts[2:-1:2] = command
+    with suppress(IndexError):
+        parts[1:-1:2] = map(_HEADS.__getitem__, map(len, command))
+        packed = "\r\n".join(parts)
+        if packed.isascii():
+            return packed.encode("ascii")
+    told = [b"*%d\r\n" % len(command)]
     for each in command:
         data = each.encode("utf-8", "surrogatepass")
-        parts.append(b"$%d\r\n%b\r\n" % (len(data), data))
-    return b"".join(parts)
+        told.append(b"$%d\r\n%b\r\n" % (len(data), data))
+    return b"".join(told)

@@ -6,7 +6,7 @@
 --   P:about         hash    `version` of this dictionary; `latest`: when something was written last, but for a moment;
 --                           `jumped`: there while entries lie where a clock that went back has put them; `next`: no
 --                           entry of P:waiting or P:state:leased comes due before, so until then none is looked for
---   P:counters      hash    how often each thing happened, by "KIND NAME"
+--   P:counters      hash    how often things happened at once, by a line "KIND NAME" for each
 --   P:entry:ID      hash    an entry. Its fence: `version`, new with every write, and `lease_token`. What steps look
 --                           at: `state rank visible_at updated_at lease_owner attempts`; `message`, that in a stream;
 --                           `turn`, its member of P:due. What they do not, in JSON: `launch`, `facts`, `report`, and

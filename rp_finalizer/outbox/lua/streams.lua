@@ -36,7 +36,7 @@ local function promote_due(limit)
   if #ids > 0 then note_time() end
 end
 
--- Count each thing that stands in a line of its own.
+-- Count things that happened at once, each in a line of its own.
 local function count(counted)
-  for name in string.gmatch(counted, '[^\n]+') do call('HINCRBY', COUNTERS, name, 1) end
+  if counted ~= '' then call('HINCRBY', COUNTERS, counted, 1) end
 end
