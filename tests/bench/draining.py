@@ -19,6 +19,7 @@ import requests
 from rp_finalizer.draining import Choice, ChosenEntries, choose, owed_entries
 from rp_finalizer.entries import OwedLaunch
 from rp_finalizer.entry_finishing import EntryFinisher
+from rp_finalizer.outbox.redis import RedisOutbox
 from rp_finalizer.outbox.sqlite import SqliteOutbox
 from rp_finalizer.pace import Pace, ahead_of
 from rp_finalizer.settings import Settings
@@ -27,6 +28,7 @@ from rp_finalizer.worker import Worker
 from tests.bench.emulator_process import EmulatorProcess
 from tests.bench.launches import KEY, PROJECT
 from tests.bench.tables import Table, ratio, spread
+from tests.support.redis_server import RedisServer
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -35,7 +37,8 @@ if TYPE_CHECKING:
 
 LAUNCHES = 1000
 ROUNDS = 2
-CONCURRENCIES = (4, 8)
+ROWS = (("SQLite", 4), ("SQLite", 8), ("Redis", 8))
+MOST = 8
 LATENCY = 0.03
 HEADERS = {"Authorization": f"Bearer {KEY}"}
 LATER_MS = 3_600_000
@@ -47,11 +50,15 @@ def run() -> None:
     table = Table(
         f"Draining {LAUNCHES:,} launches, {LATENCY * 1000:g} ms server latency; {ROUNDS} rounds: "
         "median seconds (least-most)",
-        ("at once", "bare sessions", "drain", "bare / drain", "CPU ms a launch, bare", "drain"),
+        ("outbox", "at once", "bare sessions", "drain", "bare / drain", "CPU ms a launch, bare", "drain"),
     )
-    with EmulatorProcess() as server, tempfile.TemporaryDirectory() as folder:
+    with (
+        EmulatorProcess() as server,
+        tempfile.TemporaryDirectory() as folder,
+        RedisServer(Path(folder), durable=True) as redis,
+    ):
         server.set_latency(LATENCY)
-        for concurrency in CONCURRENCIES:
+        for kind, concurrency in ROWS:
             bare: list[float] = []
             drained: list[float] = []
             bare_cpu: list[float] = []
@@ -59,15 +66,19 @@ def run() -> None:
             for number in range(ROUNDS):
                 _add(bare, bare_cpu, _measured(_bare, server.url, _start(server.url), concurrency))
                 path = Path(folder, f"{concurrency}-{number}.db")
-                _fill(path, server.url, _start(server.url))
-                _add(drained, drained_cpu, _measured(_drain, server.url, path, concurrency))
+                with closing(RedisOutbox(redis.url) if kind == "Redis" else SqliteOutbox(path)) as outbox:
+                    _fill(outbox, server.url, _start(server.url))
+                    _add(drained, drained_cpu, _measured(_drain, server.url, outbox, concurrency))
+                redis.do("FLUSHALL")
                 server.reset()
                 server.set_latency(LATENCY)
             speed = ratio(bare, drained)
-            table.add(str(concurrency), spread(bare), spread(drained), speed, spread(bare_cpu), spread(drained_cpu))
+            shown = (spread(bare), spread(drained), speed, spread(bare_cpu), spread(drained_cpu))
+            table.add(kind, str(concurrency), *shown)
     table.notes += [
         "Bare sessions: as many threads, each with a requests.Session, sending the same finish and the same reading.",
         "A drain also commits twice for each launch, when it is taken and when it is finished.",
+        "Redis with appendonly yes, appendfsync always.",
     ]
     table.show()
 
@@ -87,7 +98,7 @@ def _measured(what: Callable[..., None], *arguments: object) -> tuple[float, flo
 def _start(url: str) -> list[str]:
     uuids = [str(uuid4()) for _ in range(LAUNCHES)]
     start = int(time.time() * 1000)
-    with requests.Session() as session, ThreadPoolExecutor(max(CONCURRENCIES)) as pool:
+    with requests.Session() as session, ThreadPoolExecutor(MOST) as pool:
 
         def begin(uuid: str) -> None:
             body = {"name": "smoke", "uuid": uuid, "startTime": start}
@@ -122,16 +133,15 @@ def _bare(url: str, uuids: Sequence[str], concurrency: int) -> None:
         thread.join()
 
 
-def _fill(path: Path, url: str, uuids: Sequence[str]) -> None:
+def _fill(outbox: Outbox, url: str, uuids: Sequence[str]) -> None:
     end = int(time.time() * 1000) + LATER_MS
-    with closing(SqliteOutbox(path)) as outbox:
-        for uuid in uuids:
-            outbox.add(OwedLaunch(url, PROJECT, uuid, end_ms=end))
+    for uuid in uuids:
+        outbox.add(OwedLaunch(url, PROJECT, uuid, end_ms=end))
 
 
-def _drain(url: str, path: Path, concurrency: int) -> None:
+def _drain(url: str, outbox: Outbox, concurrency: int) -> None:
     settings = Settings.load(environ={}, directory="/", endpoint=url, project=PROJECT, api_key=KEY)
-    with closing(SqliteOutbox(path)) as outbox, closing(EntryFinisher(settings)) as finisher:
+    with closing(EntryFinisher(settings)) as finisher:
         chosen = choose(owed_entries(outbox), Choice(), time.time(), lambda _: None)
         worker = Worker(
             cast("Outbox", ChosenEntries(outbox, chosen, lambda: None)),
