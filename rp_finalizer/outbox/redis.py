@@ -15,7 +15,7 @@ from rp_finalizer.outbox.counting import DEAD, Counted, statistics
 from rp_finalizer.outbox.redis_calls import RedisCalls
 from rp_finalizer.outbox.redis_changes import RedisChanges
 from rp_finalizer.outbox.redis_connection import RedisConnection
-from rp_finalizer.outbox.redis_entry import at_work_of, known_of, queued_of
+from rp_finalizer.outbox.redis_entry import at_work_of, known_of, queued_of, text_of
 from rp_finalizer.outbox.redis_versions import new_version
 from rp_finalizer.outbox.steps import Steps
 from rp_finalizer.outbox_port import CLEARED, Overview, Statistics
@@ -71,7 +71,7 @@ class RedisOutbox(Steps):
     def claim(self, owner: str, limit: int, lease: float) -> list[Entry]:
         """Take the most urgent entries that are due."""
         self._owners.add(owner)
-        _, claimed = self._calls.do("claim", owner, str(limit), repr(float(lease)), new_version())
+        _, claimed = self._calls.do("claim", owner, text_of(owner), str(limit), repr(float(lease)), new_version())
         if claimed and isinstance(claimed[0], str):
             # The first answer was lost: these are the ids of what it told.
             _, claimed = self._calls.do("look", *claimed)

@@ -22,7 +22,8 @@ if TYPE_CHECKING:
 
 _PRIORITIES = tuple(Priority)
 _STATES = {state.value: state for state in EntryState}
-_encode = json.JSONEncoder().encode
+text_of = json.encoder.encode_basestring_ascii
+"""Gives the JSON text of a string."""
 
 
 class Known(NamedTuple):
@@ -131,28 +132,23 @@ def _rare(entry: Entry) -> tuple[Any, ...]:
 
 def _facts(entry: Entry) -> str:
     *values, last_error = _rare(entry)
-    return _list([*map(_plain, values), json.dumps(failure_values(last_error)) if last_error else "null"])
+    return _list(values, json.dumps(failure_values(last_error)) if last_error else "null")
 
 
 def _launch(entry: Entry) -> str:
     *values, attributes = launch_values(entry.launch)
-    return _list([*map(_plain, values), json.dumps(attributes) if attributes else "[]"])
+    return _list(values, json.dumps(attributes) if attributes else "[]")
 
 
 def _events(events: Sequence[Event]) -> str:
     """Give events as the inside of a JSON list."""
-    return ",".join([f"[{float(each.at)!r},{_encode(each.what)},{_encode(each.detail)}]" for each in events])
+    return ",".join([f"[{float(each.at)!r},{text_of(each.what)},{text_of(each.detail)}]" for each in events])
 
 
-def _plain(value: str | float | None) -> str:
-    """Give the JSON text of something plain: for these few, a list's encoder takes longer to be made than to work."""
-    if value is None:
-        return "null"
-    return _encode(value) if isinstance(value, str) else repr(value)
-
-
-def _list(texts: Sequence[str]) -> str:
-    return f"[{','.join(texts)}]"
+def _list(plain: Sequence[str | float | None], last: str) -> str:
+    """Give a JSON list of what is plain and a text: for these few, an encoder takes longer to be made than to work."""
+    texts = ["null" if each is None else text_of(each) if isinstance(each, str) else repr(each) for each in plain]
+    return f"[{','.join(texts)},{last}]"
 
 
 def _added(before: Entry, entry: Entry) -> tuple[str, str]:

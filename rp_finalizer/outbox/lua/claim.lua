@@ -1,10 +1,10 @@
 -- needs text streams groups clock
 -- Take what is due: first what others let the lease run out of, then what is new, the most urgent first. Called again,
 -- tell the ids of what the first call took.
--- ARGV: the worker, how many, for how many seconds, and the version that the entries get.
+-- ARGV: the worker, the same in JSON, how many, for how many seconds, and the version that the entries get.
 
-local owner, limit, seconds, version = ARGV[4], tonumber(ARGV[5]), tonumber(ARGV[6]), ARGV[7]
-local owner_text, until_text, taken = cjson.encode(owner), exact(now + seconds), {}
+local owner, owner_text, limit, seconds, version = ARGV[4], ARGV[5], tonumber(ARGV[6]), tonumber(ARGV[7]), ARGV[8]
+local until_text, taken = exact(now + seconds), {}
 
 -- Write into an entry that it is leased, as `Entry.claimed` says.
 local function lease(id, held)
@@ -19,7 +19,7 @@ local function lease(id, held)
   call('ZADD', STATE .. 'leased', until_text, id)
   if was ~= 'ready' then call('HINCRBY', COUNTERS, 'event recovered', 1) end
   hold(message, rank, owner, now + seconds)
-  taken[#taken + 1] = text(id, version, 'leased', rank, until_text, now_text, owner, token, attempts, facts, launch,
+  taken[#taken + 1] = text(id, version, 'leased', rank, until_text, now_text, owner_text, token, attempts, facts, launch,
     history, report)
 end
 
