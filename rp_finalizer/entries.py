@@ -271,7 +271,10 @@ class Entry:
 
     def _changed(self, **changes: Any) -> Self:
         """Do as `replace` does, faster."""
-        return type(self)(**(dict(zip(_MEMBERS, _values(self), strict=True)) | changes))
+        values = list(_values(self))
+        for name, value in changes.items():
+            values[_PLACES[name]] = value
+        return type(self)(*values)
 
     def _demand(self, holds: bool, event: str) -> None:  # noqa: FBT001  a condition
         if not holds:
@@ -282,5 +285,5 @@ class Entry:
             raise LeaseLostError(self.entry_id)
 
 
-_MEMBERS = tuple(each.name for each in fields(Entry))
-_values = attrgetter(*_MEMBERS)
+_PLACES = {each.name: place for place, each in enumerate(fields(Entry))}
+_values = attrgetter(*_PLACES)
