@@ -5,7 +5,7 @@ from __future__ import annotations
 import subprocess
 import sys
 import tempfile
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from hashlib import sha1
 from pathlib import Path
 from time import perf_counter
@@ -24,7 +24,7 @@ from tests.bench.tables import Table, ratio, spread
 from tests.support.redis_server import RedisServer
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable, Iterator, Sequence
 
 ENTRIES = 1000
 ROUNDS = 5
@@ -47,6 +47,19 @@ sys.stdin.readline()
 while claimed := outbox.claim(sys.argv[2], 1, 600.0):
     for entry in claimed:
         outbox.complete(entry.entry_id, entry.lease_token, report)
+print(flush=True)
+sys.stdin.readline()
+"""
+_BARE_WORKER = """
+import sys, redis
+client = redis.Redis.from_url(sys.argv[1], protocol=2, decode_responses=True)
+digest, name, body, number = client.script_load(sys.argv[3]), sys.argv[2], sys.argv[4], int(sys.argv[5])
+print(flush=True)
+sys.stdin.readline()
+for each in range(number):
+    client.evalsha(digest, 1, f"{name} {each}", body)
+print(flush=True)
+sys.stdin.readline()
 """
 
 
@@ -141,15 +154,26 @@ def _bare_own_way(server: RedisServer) -> Iterator[Callable[[int], None]]:
 
 def _workers(server: RedisServer) -> None:
     table = Table(
-        f"Worker processes on one Redis, {4 * ENTRIES} launches claimed one by one and completed; launches a second",
-        ("processes", "rounds", "together", "to one"),
+        f"Worker processes on one Redis, {4 * ENTRIES} launches claimed one by one and completed, "
+        f"and {8 * ENTRIES} bare EVALSHA; a second",
+        ("processes", "rounds", "bare calls", "to one", "launches", "to one"),
     )
+    bare_alone: list[float] = []
     alone: list[float] = []
     for processes in (1, 2, 4):
+        bare = [_called(server, processes) for _ in range(3)]
         rates = [_drained(server, processes) for _ in range(3)]
-        alone = alone or rates
-        table.add(str(processes), "3", spread(rates), ratio(rates, alone))
+        bare_alone, alone = bare_alone or bare, alone or rates
+        told = (spread(bare), ratio(bare, bare_alone), spread(rates), ratio(rates, alone))
+        table.add(str(processes), "3", *told)
+    table.notes.append("The server and all processes share the cores: what bare calls gain is what there is to gain.")
     table.show()
+
+
+def _called(server: RedisServer, processes: int) -> float:
+    server.do("FLUSHALL")
+    number = 8 * ENTRIES // processes
+    return 8 * ENTRIES / _seconds(server, _BARE_WORKER, processes, BARE, _BODY, str(number))
 
 
 def _drained(server: RedisServer, processes: int) -> float:
@@ -157,19 +181,36 @@ def _drained(server: RedisServer, processes: int) -> float:
     outbox = RedisOutbox(server.url)
     for number in range(4 * ENTRIES):
         outbox.add(OwedLaunch("https://rp.example.com", "demo", str(UUID(int=number))))
-    command = [sys.executable, "-c", _WORKER, server.url]
-    started = [
-        subprocess.Popen([*command, f"worker {each}"], stdin=subprocess.PIPE, stdout=subprocess.PIPE)
-        for each in range(processes)
-    ]
-    for process in started:
-        assert process.stdout is not None
-        process.stdout.readline()
-    begun = perf_counter()
-    for process in started:
-        process.communicate(b"\n")
-    # The processes' own ends are a part of it, and small beside the rest.
-    rate = 4 * ENTRIES / (perf_counter() - begun)
+    rate = 4 * ENTRIES / _seconds(server, _WORKER, processes)
     assert outbox.statistics().counters["completed"] == 4 * ENTRIES
     outbox.close()
     return rate
+
+
+def _seconds(server: RedisServer, program: str, processes: int, *arguments: str) -> float:
+    """Have so many processes do what they do, from a line on their stdin to a line on their stdout."""
+    with ExitStack() as stack:
+        started = [
+            stack.enter_context(
+                subprocess.Popen(
+                    [sys.executable, "-c", program, server.url, f"worker {each}", *arguments],
+                    stdin=subprocess.PIPE,
+                    stdout=subprocess.PIPE,
+                )
+            )
+            for each in range(processes)
+        ]
+        _await_lines(started)
+        begun = perf_counter()
+        for process in started:
+            assert process.stdin is not None
+            process.stdin.write(b"\n")
+            process.stdin.flush()
+        _await_lines(started)
+        return perf_counter() - begun
+
+
+def _await_lines(processes: Sequence[subprocess.Popen[bytes]]) -> None:
+    for process in processes:
+        assert process.stdout is not None
+        process.stdout.readline()
