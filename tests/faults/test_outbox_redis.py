@@ -26,6 +26,7 @@ from rp_finalizer.outbox_wiring import path_of
 from rp_finalizer.outcome import Outcome
 from rp_finalizer.report import Report
 from tests.support.commands import SCRIPT, environment
+from tests.support.polling import until
 from tests.support.redis_relay import RedisRelay
 from tests.support.redis_server import RedisServer
 from tests.support.reporting import FINISH, status_of
@@ -68,13 +69,6 @@ def away(request: pytest.FixtureRequest) -> Iterator[str]:
 
 def launch(number: int = 1) -> OwedLaunch:
     return OwedLaunch("https://rp.example.com", "demo", str(UUID(int=number)))
-
-
-def wait_until(holds: Callable[[], Any]) -> None:
-    end = time.monotonic() + LONG
-    while not holds():
-        assert time.monotonic() < end
-        time.sleep(0.01)
 
 
 def consumers(server: RedisServer) -> set[str]:
@@ -168,7 +162,7 @@ def test_who_was_taken_over_elsewhere_changes_nothing(
     for number in range(4):
         stale.add(launch(number))
     slept = stale.claim("stale", 4, 0.2)
-    wait_until(lambda: heir.statistics().due == 4)
+    until(lambda: heir.statistics().due == 4)
     held = heir.claim("heir", 4, LEASE)
     one, two, three, four = slept
     late: list[Callable[[], object]] = [
@@ -203,7 +197,7 @@ def test_what_expired_is_taken_over_although_its_group_is_lost(redis_server: Red
     outbox.add(launch())
     outbox.claim("gone", 1, 0.1)
     redis_server.do("XGROUP", "DESTROY", STREAM, "workers")
-    wait_until(lambda: outbox.statistics().due)
+    until(lambda: outbox.statistics().due)
     (taken,) = outbox.claim("heir", 1, LEASE)
     assert taken.attempts == 2
     assert outbox.claim("another", 1, LEASE) == []
@@ -318,7 +312,7 @@ def test_what_a_gone_consumer_had_is_taken_over_and_the_consumer_removed_only_th
         outbox.add(launch(number))
     outbox.claim("gone", 1, 0.3)
     stale, *_ = outbox.claim("gone", 1, 0.3)
-    wait_until(lambda: outbox.statistics().due == 2)
+    until(lambda: outbox.statistics().due == 2)
     (first,) = outbox.claim("heir", 1, LEASE)
     assert consumers(redis_server) == {"gone", "heir"}
     (second,) = outbox.claim("heir", 1, LEASE)
@@ -344,7 +338,7 @@ def test_all_that_expired_is_taken_over_first_however_much_it_is(
         outbox.add(launch(each))
     assert len(outbox.claim("gone", number, 0.5)) == number
     urgent = outbox.add(launch(number), priority=Priority.CRITICAL)
-    wait_until(lambda: outbox.statistics().due == number + 1)
+    until(lambda: outbox.statistics().due == number + 1)
     taken = outbox.claim("heir", number + 1, LEASE)
     assert [UUID(each.launch.uuid).int for each in taken] == list(range(number + 1))
     assert taken[-1].entry_id == urgent.entry_id
@@ -362,12 +356,12 @@ def test_a_worker_outlives_its_redis(emulator: Emulator, tmp_path: Path, opening
         command = [str(SCRIPT), "worker", "--concurrency", "1", "--outbox", server.url, "--quiet"]
         with subprocess.Popen(command, env=environment(**variables)) as worker:
             try:
-                wait_until(lambda: hanging.hits)
+                until(lambda: hanging.hits)
                 server.kill()
                 hanging.release()
-                wait_until(lambda: any(status_of(emulator, each.uuid) == "PASSED" for each in emulator.launches()))
+                until(lambda: any(status_of(emulator, each.uuid) == "PASSED" for each in emulator.launches()))
                 server.start()
-                wait_until(lambda: outbox.statistics().counters["completed"] == 2)
+                until(lambda: outbox.statistics().counters["completed"] == 2)
             finally:
                 worker.terminate()
                 assert worker.wait(LONG) == 128 + signal.SIGTERM
