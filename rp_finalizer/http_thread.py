@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
+import logging
 import queue
 import socket
 import threading
@@ -20,6 +21,8 @@ SHUTDOWN_LIMIT = 10.0
 """Seconds in which the thread has ended."""
 LONGEST_HEAD = 32 * 1024
 """Bytes of a request's first line and headers."""
+
+logger = logging.getLogger(__name__)
 
 
 class HttpThread:
@@ -96,7 +99,9 @@ class HttpThread:
     def _run(self) -> None:
         try:
             asyncio.run(self._serve())
-        except BaseException as error:  # noqa: BLE001  handed to the thread that waits
+        except BaseException as error:
+            if self._uvicorn.started:
+                logger.critical("%s ended unexpectedly: nothing is served any more", self._thread.name, exc_info=error)
             self._ready.put(error)
 
     async def _serve(self) -> None:

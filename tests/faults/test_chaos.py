@@ -6,18 +6,14 @@ import os
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import pytest
 
 from tests.chaos.running import run
 from tests.chaos.schedule import plan
 from tests.chaos.size import SHORT, HarmKind
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
+from tests.support.polling import until
 
 LONG = 60.0
 """Seconds in which what is waited for must have happened."""
@@ -46,13 +42,6 @@ def processes_with(variable: bytes) -> list[int]:
     return found
 
 
-def until(holds: Callable[[], bool]) -> None:
-    end = time.monotonic() + LONG
-    while not holds():
-        assert time.monotonic() < end
-        time.sleep(0.05)
-
-
 @pytest.mark.slow
 @pytest.mark.skipif(not Path("/proc/self/environ").exists(), reason="the system does not tell what runs")
 @pytest.mark.parametrize("how", [signal.SIGINT, signal.SIGTERM])
@@ -65,7 +54,7 @@ def test_a_run_that_is_broken_off_leaves_nothing_behind(how: signal.Signals, tmp
     ) as chaos:
         try:
             # Itself, the server, Redis, and four workers.
-            until(lambda: len(processes_with(variable)) >= 7)
+            until(lambda: len(processes_with(variable)) >= 7, seconds=LONG)
             chaos.send_signal(how)
             out, _ = chaos.communicate(timeout=LONG)
         finally:
